@@ -1,0 +1,131 @@
+"""Everything the runtime must know about one tracker; what differs between trackers is here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from thermedge.tensors import TensorSpec
+
+FORMAT = 1  # raised when a reader of the old format would misread the new one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CropSpec:
+    """How the square windows are cut: side = factor * sqrt(target w * target h)."""
+
+    template_px: int  # side of the template window fed to the network
+    search_px: int  # side of the search window fed to the network
+    template_factor: float
+    search_factor: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScalingSpec:
+    """How sensor counts become the [0, 1] that the network sees.
+
+    8-bit streams come out of a camera's own AGC and pass through as count / 255. Wider
+    counts are stretched between two percentiles of the frame, damped in time.
+    """
+
+    low_percent: float  # percentile that becomes 0
+    high_percent: float  # percentile that becomes 1
+    min_span_counts: float  # the stretch never goes below this span, so noise stays noise
+    expand_s: float  # time constant while the range grows: a hot object enters
+    contract_s: float  # time constant while it shrinks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadSpec:
+    """How the track graph's maps become a box."""
+
+    kind: Literal["centre"]  # score, offset, size and spread maps on one grid
+    stride_px: int  # search-window px between neighbouring cells
+    size: Literal["template"]  # size map: ln(size / template target size)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopSpec:
+    """The constants of the online loop."""
+
+    window_weight: float  # share of the Hann window in the ranking of cells, [0, 1]
+    sure_score: float  # at or above: state "tracking"
+    accept_score: float  # at or above: the box moves; below: the target is missing
+    size_step: float  # share of a new size measurement taken per frame, (0, 1]
+    size_prior: float  # how far, in ln px, the size is expected to leave the first one
+    scan_after_frames: int  # missing frames before the whole frame is scanned
+    scan_widening: float  # side of a scan window over the side of a search window
+    reacquire_score: float  # a scan hit must reach this
+    lost_after_frames: int  # missing frames before the state is "lost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemorySpec:
+    """How the template follows the target's appearance."""
+
+    kind: Literal["none", "blend"]  # blend: (1 - weight) * first + weight * newest
+    every_frames: int = 0
+    min_score: float = 1.0
+    weight: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraphSpec:
+    """The inputs and outputs of one ONNX graph."""
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataCredit:
+    """One source of training data, with what its licence asks for."""
+
+    name: str
+    licence: str
+    credit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where the weights came from."""
+
+    commit: str  # of the code that exported
+    checkpoint_sha256: str
+    recipe: str  # the recipe's name
+    samples: int  # training pairs seen
+    seed: int
+    date: str  # ISO 8601, UTC
+    data: tuple[DataCredit, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parity:
+    """The largest absolute differences of one graph output between two forms of it."""
+
+    fused: float  # branches merged against branches apart, both in torch
+    onnx: float  # ONNX Runtime against fused torch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What a bundle is: read once at load, never guessed."""
+
+    format: int
+    name: str
+    tracker: str  # the network's family
+    size: str  # "nano", "base"
+    crop: CropSpec
+    scaling: ScalingSpec
+    head: HeadSpec
+    loop: LoopSpec
+    memory: MemorySpec
+    template: GraphSpec
+    track: GraphSpec
+    cached: dict[str, str]  # track input <- template output, constant between templates
+    precision: Literal["fp32"]
+    files: dict[str, str]  # file name -> sha256
+    origin: Origin
+    parity: dict[str, Parity]  # output name -> differences
+    licence: str
+    carried: dict[str, str] = field(default_factory=dict)  # track input <- track output before

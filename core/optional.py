@@ -1,0 +1,33 @@
+"""Import optional packages where they are used, with a remedy when they are missing."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from thermedge.errors import MissingDependencyError
+
+# Package -> how to get it. tensorrt comes with JetPack, so pip is the wrong advice there.
+_REMEDY = {
+    "matplotlib": "pip install 'thermedge[report]'",
+    "onnx": "pip install 'thermedge[export]' on the workstation; boards do not need onnx",
+    "onnxruntime": "pip install onnxruntime",
+    "rich": "pip install rich",
+    "safetensors": "pip install 'thermedge[export]' on the workstation",
+    "tensorrt": "install JetPack's python3-libnvinfer on the board",
+    "torch": "pip install 'thermedge[export]' on the workstation; boards do not need torch",
+}
+
+
+def require(package: str, purpose: str) -> Any:
+    """Return the module `package`, which `purpose` (a noun phrase) needs.
+
+    Raises:
+        MissingDependencyError: The package is not installed, or does not load.
+    """
+    try:
+        return importlib.import_module(package)
+    except ImportError as error:
+        top = package.split(".")[0]
+        remedy = _REMEDY.get(top, f"pip install {top}")
+        raise MissingDependencyError(f"{purpose} needs {top}: {error}.", remedy) from error

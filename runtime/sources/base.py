@@ -1,0 +1,30 @@
+"""The contract of everything that delivers frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from thermedge.frame import Frame
+
+
+class FrameSource(Protocol):
+    """Frames in the order the sensor took them. Opened by `open_source`, closed by its owner."""
+
+    width_px: int
+    height_px: int
+    rate_hz: float  # nominal
+    live: bool  # True: frames that nobody takes in time are gone; False: a recording waits
+    num_frames: int | None  # None when it is not known beforehand
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield frames whose counts are valid until the next one is asked for.
+
+        Raises:
+            SourceError: The stream breaks in the middle.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of the file or device. Calling it twice is allowed."""
+        ...

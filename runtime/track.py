@@ -1,0 +1,30 @@
+"""What the tracker says about one frame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from thermedge.geometry import Box
+
+# tracking: sure of the target.  uncertain: it moved the box, but remembers nothing new.
+# coasting: the shutter is closed, or the target is missing for some frames.
+# lost: missing for long; still searched for.  reacquired: the first frame found again.
+State = Literal["tracking", "uncertain", "coasting", "lost", "reacquired"]
+
+# Stages of one frame in the order they run; what a latency table prints.
+STAGES = ("wait", "scale", "crop", "infer", "decode", "update", "sinks")
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """The target in one frame."""
+
+    box: Box  # frame px; the last or predicted one while coasting or lost
+    score: float  # the network's peak, [0, 1]; 0 where no network ran
+    state: State
+    frame_index: int  # the frame's sequence number
+    timestamp_ns: int  # the frame's
+    dropped: int  # frames lost between the previous Track and this one
+    stage_ms: Mapping[str, float]  # by stage of STAGES; a stage that did not run is absent
