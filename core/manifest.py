@@ -48,12 +48,14 @@ class HeadSpec:
 class LoopSpec:
     """The constants of the online loop."""
 
-    window_weight: float  # share of the Hann window in the ranking of cells, [0, 1]
+    window_weight: float  # how much a cell at the window's edge is held back, [0, 1]
     sure_score: float  # at or above: state "tracking"
     accept_score: float  # at or above: the box moves; below: the target is missing
     size_step: float  # share of a new size measurement taken per frame, (0, 1]
-    size_prior: float  # how far, in ln px, the size is expected to leave the first one
-    scan_after_frames: int  # missing frames before the whole frame is scanned
+    size_prior: float  # how far the size is expected to leave the first one, ln
+    velocity_step: float  # share of a new centre step taken into the velocity, (0, 1]
+    scan_after_frames: int  # missing frames before the rest of the frame is scanned
+    scan_windows: int  # scan windows looked at per missing frame; bounds the latency
     scan_widening: float  # side of a scan window over the side of a search window
     reacquire_score: float  # a scan hit must reach this
     lost_after_frames: int  # missing frames before the state is "lost"

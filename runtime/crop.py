@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from thermedge.frame import Counts
 from thermedge.geometry import Box
 
-Affine = NDArray[np.float64]  # (2, 3)
+# (a, b, tx, c, d, ty): x' = a x + b y + tx, y' = c x + d y + ty. Plain numbers: the hot
+# path makes one per frame, and must not allocate an array for it.
+Affine = tuple[float, float, float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class Window:
     def window_from_frame(self) -> Affine:
         """Return the map from frame px to window px, both with corner origins."""
         scale, half = self.scale, self.size_px / 2
-        return np.array([[scale, 0, half - scale * self.cx], [0, scale, half - scale * self.cy]])
+        return scale, 0.0, half - scale * self.cx, 0.0, scale, half - scale * self.cy
 
     def point_in_frame(self, x: float, y: float) -> tuple[float, float]:
         """Return the frame position (px) of the window position (x, y) (px)."""
@@ -95,15 +97,15 @@ class Cropper:
 
         Args:
             counts: (H, W) uint8 or uint16.
-            window_from_frame: (2, 3) map between corner-origin px.
+            window_from_frame: Map between px with corner origins.
             low: Count that becomes 0.
             high: Count that becomes 1, above `low`.
             out: (S, S), C-contiguous; overwritten with values in [0, 1].
         """
         size = out.shape[0]
-        (a, b, tx), (c, d, ty) = window_from_frame.tolist()
+        a, b, tx, c, d, ty = window_from_frame
         determinant = a * d - b * c
-        x0, y0, x1, y1, inside = _region(counts.shape, (a, b, tx, c, d, ty), determinant, size)
+        x0, y0, x1, y1, inside = _region(counts.shape, window_from_frame, determinant, size)
         if x1 <= x0 or y1 <= y0:
             out.fill(0.5)
             return
@@ -131,8 +133,8 @@ class Cropper:
             borderMode=cv2.BORDER_CONSTANT,
             borderValue=fill,
         )
-        np.maximum(out, 0.0, out=out)
-        np.minimum(out, 1.0, out=out)
+        cv2.threshold(out, 1.0, 0.0, cv2.THRESH_TRUNC, dst=out)
+        cv2.threshold(out, 0.0, 0.0, cv2.THRESH_TOZERO, dst=out)
 
     def _averaged(self, patch: Counts, shrink: int) -> tuple[Counts, float, float]:
         height, width = patch.shape
@@ -158,10 +160,7 @@ class Cropper:
 
 
 def _region(
-    shape: tuple[int, ...],
-    matrix: tuple[float, float, float, float, float, float],
-    determinant: float,
-    size: int,
+    shape: tuple[int, ...], matrix: Affine, determinant: float, size: int
 ) -> tuple[int, int, int, int, bool]:
     """Return the frame's columns and rows under the window, and whether all are inside."""
     a, b, tx, c, d, ty = matrix

@@ -13,8 +13,9 @@ from thermedge.geometry import Box
 # lost: missing for long; still searched for.  reacquired: the first frame found again.
 State = Literal["tracking", "uncertain", "coasting", "lost", "reacquired"]
 
-# Stages of one frame in the order they run; what a latency table prints.
-STAGES = ("wait", "scale", "crop", "infer", "decode", "update", "sinks")
+# Stages of one frame in the order they run: waiting for the source, the range of counts,
+# cutting windows, the network, reading its maps, and everything else of the tracker.
+STAGES = ("wait", "scale", "crop", "infer", "decode", "update")
 
 
 @dataclass(frozen=True, slots=True)

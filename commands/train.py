@@ -1,0 +1,80 @@
+"""thermedge train: train a tracker from a recipe, or go on where a run was stopped."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags."""
+    parser.add_argument("recipe", help="a shipped recipe's name, or a TOML file")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="the folder that the recipe's paths are relative to",
+    )
+    parser.add_argument(
+        "-o",
+        "--out",
+        type=Path,
+        metavar="RUN",
+        help="checkpoint and log go here, and a stopped run goes on from here; "
+        "default: runs/RECIPE",
+    )
+    parser.add_argument(
+        "--from",
+        dest="start_from",
+        type=Path,
+        metavar="CHECKPOINT",
+        help="begin a new run with the weights of another",
+    )
+    parser.add_argument(
+        "--threads", type=int, default=0, help="CPU threads for the network; default: all cores"
+    )
+    parser.add_argument(
+        "--workers", type=int, default=1, help="processes that prepare pairs; default: 1"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train with a progress line, and print where the checkpoint lies."""
+    import torch
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from thermedge.training import loop, recipe
+
+    if args.threads > 0:
+        torch.set_num_threads(args.threads)
+    plan, text = recipe.read(args.recipe)
+    folder = args.out or Path("runs") / plan.name
+    columns = (
+        TextColumn("{task.completed}/{task.total}"),
+        BarColumn(),
+        TextColumn("{task.fields[text]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns) as bar:
+        task = bar.add_task("train", total=None, text="preparing the data")
+
+        def show(now: loop.Progress) -> None:
+            bar.update(
+                task,
+                completed=now.step,
+                total=now.steps,
+                text=f"{now.samples_per_s:.0f} pairs/s  loss {now.loss:.2f}  "
+                f"found {now.hit:.3f}  IoU {now.iou:.3f}",
+            )
+
+        last = loop.train(
+            text,
+            folder,
+            data=args.data,
+            start_from=args.start_from,
+            workers=args.workers,
+            report=show,
+        )
+    print(last)
+    return 0

@@ -1,0 +1,206 @@
+"""Write a bundle: all of it, or nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+import numpy as np
+
+import thermedge
+from thermedge import bundle
+from thermedge.errors import BundleError
+from thermedge.export import graph, parity
+from thermedge.export.settings import Settings
+from thermedge.files import sha256_of, sync
+from thermedge.manifest import FORMAT, DataCredit, Manifest, Origin
+from thermedge.models import checkpoint as checkpoints
+from thermedge.models.checkpoint import Checkpoint
+from thermedge.models.fuse import fused
+from thermedge.training import recipe
+
+_LICENCE = "Apache-2.0"
+
+
+def export(checkpoint_path: Path, settings: Settings, folder: Path, name: str) -> Manifest:
+    """Turn a checkpoint into the bundle `folder`.
+
+    An older bundle of that name is replaced once the new one is complete and verified.
+
+    Raises:
+        RecipeError: The checkpoint can't be read.
+        BundleError: `folder` holds something that is not a bundle, or can't be written.
+        ThermedgeError: The exported graphs do not compute what was trained.
+    """
+    _check_target(folder)
+    saved = checkpoints.load(checkpoint_path)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    except OSError as error:
+        raise BundleError(
+            f"{folder} can't be written: {error.strerror}.", "Choose another folder with -o."
+        ) from error
+    try:
+        draft.chmod(0o755)
+        manifest = _fill(draft, saved, sha256_of(checkpoint_path), settings, name)
+        bundle.read(draft)
+        _take_place(draft, folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return manifest
+
+
+def _check_target(folder: Path) -> None:
+    if folder.exists() and not (folder / bundle.MANIFEST).is_file():
+        raise BundleError(
+            f"{folder} exists and is not a bundle.", "Choose another name with -o: nothing is lost."
+        )
+
+
+def _fill(
+    draft: Path, saved: Checkpoint, checkpoint_sha256: str, settings: Settings, name: str
+) -> Manifest:
+    net = checkpoints.network(saved)
+    plain = fused(net)
+    template, track = draft / bundle.TEMPLATE_GRAPH, draft / bundle.TRACK_GRAPH
+    template_spec, track_spec = graph.to_onnx(plain, template, track)
+    gaps, golden = parity.compare(
+        net, plain, {"template": (template, template_spec), "track": (track, track_spec)}
+    )
+    _write_golden(draft / bundle.GOLDEN, golden)
+    origin = _origin(saved, checkpoint_sha256)
+    counts = Counts(trained=_parameters(net), fused=_parameters(plain), bytes=track.stat().st_size)
+    (draft / bundle.MODEL_CARD).write_text(
+        model_card(name, saved, origin, counts), encoding="utf-8"
+    )
+    manifest = Manifest(
+        format=FORMAT,
+        name=name,
+        tracker=saved.tracker,
+        size=saved.size,
+        crop=net.config.crop,
+        scaling=settings.scaling,
+        head=settings.head,
+        loop=settings.loop,
+        memory=settings.memory,
+        template=template_spec,
+        track=track_spec,
+        cached=graph.CACHED,
+        precision="fp32",
+        files={file: sha256_of(draft / file) for file in bundle.REQUIRED},
+        origin=origin,
+        parity=gaps,
+        licence=_LICENCE,
+    )
+    (draft / bundle.MANIFEST).write_text(bundle.manifest_text(manifest), encoding="utf-8")
+    return manifest
+
+
+def _write_golden(path: Path, golden: list[tuple[parity.Arrays, parity.Arrays]]) -> None:
+    arrays = {
+        f"{index}.{side}.{name}": value
+        for index, (feeds, outputs) in enumerate(golden[:2])
+        for side, tensors in (("in", feeds), ("out", outputs))
+        for name, value in tensors.items()
+    }
+    np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Sizes for the model card."""
+
+    trained: int  # parameters with the branches apart
+    fused: int  # parameters that run
+    bytes: int  # of the track graph
+
+
+def _parameters(net: checkpoints.StdTrack) -> int:
+    return sum(parameter.numel() for parameter in net.parameters())
+
+
+def _origin(saved: Checkpoint, checkpoint_sha256: str) -> Origin:
+    plan = recipe.parse(saved.recipe, "the checkpoint's recipe")
+    return Origin(
+        commit=_commit(),
+        checkpoint_sha256=checkpoint_sha256,
+        recipe=plan.name,
+        samples=saved.samples,
+        seed=plan.seed,
+        date=datetime.now(timezone.utc).date().isoformat(),
+        data=tuple(
+            DataCredit(name=data.name, licence=data.licence, credit=data.credit)
+            for data in plan.data
+        ),
+    )
+
+
+def _commit() -> str:
+    """Return the checkout's commit, marked when files differ, or the version outside one."""
+    folder = Path(__file__).parent
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False
+        )
+        return done.stdout.strip() if done.returncode == 0 else ""
+
+    try:
+        commit = git("rev-parse", "--short=12", "HEAD")
+    except FileNotFoundError:
+        commit = ""
+    if not commit:
+        return f"thermedge {thermedge.__version__}"
+    return f"{commit}-modified" if git("status", "--porcelain", "--", ".") else commit
+
+
+def model_card(name: str, saved: Checkpoint, origin: Origin, counts: Counts) -> str:
+    """Return the bundle's model card in Markdown."""
+    rows = "\n".join(f"| {d.name} | {d.licence} | {d.credit} |" for d in origin.data)
+    recipe_sha = hashlib.sha256(saved.recipe.encode()).hexdigest()[:12]
+    return f"""# {name}
+
+A {saved.tracker} tracker of size {saved.size} for single targets in thermal-infrared video.
+It is a re-design after the paper of that name, not a reproduction; see the module's docstring.
+
+| | |
+|---|---|
+| parameters, trained / running | {counts.trained:,} / {counts.fused:,} |
+| track graph | {counts.bytes:,} bytes, fp32 |
+| recipe | {origin.recipe} (sha256 {recipe_sha}), seed {origin.seed} |
+| training pairs seen | {origin.samples:,} |
+| code | {origin.commit} |
+| date | {origin.date} |
+| licence of the weights | {_LICENCE} |
+
+## Training data
+
+| source | licence | credit |
+|---|---|---|
+{rows}
+
+## Limits
+
+Trained on small aircraft, birds, and on people and vehicles seen from above, at 8 bits after
+a camera's AGC, and on generated scenes. It has not been trained on visible-light pictures.
+It follows one target; two look-alikes that cross can swap.
+"""
+
+
+def _take_place(draft: Path, folder: Path) -> None:
+    for path in draft.iterdir():
+        sync(path)
+    sync(draft)
+    old = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
+    draft.rename(folder)
+    sync(folder.parent)
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,87 @@
+"""Checkpoints: weights, their running average and the optimiser's state, in safetensors."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from thermedge import models
+from thermedge.errors import RecipeError
+from thermedge.files import replacing
+from thermedge.models.stdtrack import StdTrack
+
+_KIND = "thermedge checkpoint 1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """One moment of a training run."""
+
+    recipe: str  # the recipe's TOML text
+    tracker: str
+    size: str
+    step: int  # optimiser steps done
+    samples: int  # pairs seen, also those of the runs it started from
+    tensors: dict[str, Tensor]  # "model.*", "average.*", "optimizer.<parameter>.<moment>"
+
+    def part(self, prefix: str) -> dict[str, Tensor]:
+        """Return the tensors below `prefix`, without it."""
+        start = f"{prefix}."
+        return {k[len(start) :]: v for k, v in self.tensors.items() if k.startswith(start)}
+
+
+def save(checkpoint: Checkpoint, path: Path) -> None:
+    """Write the checkpoint; a reader meets the old one or the new one, never half of it."""
+    header = {
+        "kind": _KIND,
+        "recipe": checkpoint.recipe,
+        "tracker": checkpoint.tracker,
+        "size": checkpoint.size,
+        "counts": json.dumps([checkpoint.step, checkpoint.samples]),
+    }
+    tensors = {name: tensor.detach().contiguous() for name, tensor in checkpoint.tensors.items()}
+    with replacing(path) as temporary:
+        save_file(tensors, temporary, header)
+
+
+def load(path: Path) -> Checkpoint:
+    """Read a checkpoint.
+
+    Raises:
+        RecipeError: The file is missing, damaged, or no checkpoint of ours.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            header = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise RecipeError(
+            f"{path} can't be read as a checkpoint: {error}.",
+            "Give the last.safetensors of a run written by `thermedge train`.",
+        ) from error
+    if header.get("kind") != _KIND:
+        raise RecipeError(
+            f"{path} is a safetensors file, but no checkpoint of this version.",
+            "Give the last.safetensors of a run written by `thermedge train`.",
+        )
+    step, samples = json.loads(header["counts"])
+    return Checkpoint(
+        recipe=header["recipe"],
+        tracker=header["tracker"],
+        size=header["size"],
+        step=step,
+        samples=samples,
+        tensors=tensors,
+    )
+
+
+def network(checkpoint: Checkpoint) -> StdTrack:
+    """Return the checkpoint's network with its averaged weights, in eval mode."""
+    net = models.build(checkpoint.tracker, checkpoint.size)
+    net.load_state_dict(checkpoint.part("average"))
+    return net.eval()

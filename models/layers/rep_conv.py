@@ -1,0 +1,54 @@
+"""A convolution with parallel kernels that are one kernel at export."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class RepConv(nn.Module):
+    """Sum parallel odd kernels, then batch norm and ReLU.
+
+    The branches have no bias and no norm of their own (QARepVGG), so their sum is a
+    convolution with the summed kernel. It is summed before the convolution in training
+    too: the branches cost parameters, not time.
+
+    Args:
+        inputs: Channels in.
+        outputs: Channels out.
+        kernels: Odd sides of the branches, px; the largest sets the padding.
+        stride: px.
+
+    Source: RepVGG (Ding 2021) section 3.3; one norm after the sum from QARepVGG (Chu 2022).
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, *, kernels: Sequence[int] = (1, 3), stride: int = 1
+    ) -> None:
+        super().__init__()
+        self.stride = stride
+        self.side = max(kernels)
+        self.branches = nn.ParameterList(
+            nn.Parameter(torch.empty(outputs, inputs, side, side)) for side in kernels
+        )
+        for branch in self.branches:
+            nn.init.kaiming_normal_(branch, nonlinearity="relu")
+            branch.data /= len(kernels) ** 0.5  # the sum keeps the variance of one kernel
+        self.norm = nn.BatchNorm2d(outputs)
+        self.act = nn.ReLU()
+
+    def kernel(self) -> Tensor:
+        """Return the (outputs, inputs, side, side) sum of the branches, small ones centred."""
+        total = torch.zeros_like(max(self.branches, key=lambda branch: branch.shape[-1]))
+        for branch in self.branches:
+            total = total + functional.pad(branch, [(self.side - branch.shape[-1]) // 2] * 4)
+        return total
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, inputs, H, W) to (B, outputs, H / stride, W / stride)."""
+        y = functional.conv2d(x, self.kernel(), stride=self.stride, padding=self.side // 2)
+        activated: Tensor = self.act(self.norm(y))
+        return activated

@@ -1,0 +1,81 @@
+"""Read a target out of the maps that a network made of a window."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thermedge.manifest import HeadSpec
+from thermedge.runtime.backends.base import Tensors
+from thermedge.runtime.crop import Window
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """The best cell of one window."""
+
+    cx: float  # frame px
+    cy: float  # frame px
+    ln_w: float  # ln of the width in frame px
+    ln_h: float  # ln of the height in frame px
+    spread_w: float  # Laplace scale of ln_w
+    spread_h: float  # Laplace scale of ln_h
+    score: float  # [0, 1]
+
+
+class Decoder:
+    """Picks a cell and turns its numbers into frame px, without allocating."""
+
+    def __init__(self, head: HeadSpec, cells: int, window_weight: float) -> None:
+        self._stride = head.stride_px
+        self._cells = cells
+        self._window = 1.0 - window_weight * (1.0 - _hann(cells))
+        self._rank = np.empty((cells, cells), np.float32)
+
+    def best(
+        self,
+        maps: Tensors,
+        window: Window,
+        template_size: tuple[float, float],
+        *,
+        centred: bool = True,
+    ) -> Candidate:
+        """Return the cell with the highest score.
+
+        Args:
+            maps: `score` (1, 1, S, S) in [0, 1]; `offset`, `size`, `spread` (1, 2, S, S).
+            window: Where the maps were made.
+            template_size: (w, h) of the target in the template window, px.
+            centred: Hold cells back the further they are from the window's middle.
+        """
+        score = maps["score"][0, 0]
+        if centred:
+            np.multiply(score, self._window, out=self._rank)
+            best = int(self._rank.argmax())
+        else:
+            best = int(score.argmax())
+        row, column = divmod(best, self._cells)
+        offset, size, spread = maps["offset"], maps["size"], maps["spread"]
+        cx, cy = window.point_in_frame(
+            (column + 0.5 + offset.item(0, 0, row, column)) * self._stride,
+            (row + 0.5 + offset.item(0, 1, row, column)) * self._stride,
+        )
+        scale = window.scale
+        return Candidate(
+            cx,
+            cy,
+            math.log(template_size[0] / scale) + size.item(0, 0, row, column),
+            math.log(template_size[1] / scale) + size.item(0, 1, row, column),
+            math.exp(spread.item(0, 0, row, column)),
+            math.exp(spread.item(0, 1, row, column)),
+            score.item(row, column),
+        )
+
+
+def _hann(cells: int) -> NDArray[np.float32]:
+    """Return (cells, cells): 1 in the middle, above 0 at the border (OSTrack's centred form)."""
+    line = 0.5 * (1 - np.cos(2 * np.pi * np.arange(1, cells + 1) / (cells + 1)))
+    return np.outer(line, line).astype(np.float32)

@@ -1,0 +1,248 @@
+"""Train one recipe: resumable to the bit, with a log and checkpoints."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from thermedge import models
+from thermedge.errors import RecipeError
+from thermedge.models import checkpoint as checkpoints
+from thermedge.models.checkpoint import Checkpoint
+from thermedge.models.stdtrack import StdTrack
+from thermedge.training import pack, recipe
+from thermedge.training.losses import Losses, Targets, losses
+from thermedge.training.pairs import Batch, PairSampler
+from thermedge.training.recipe import Recipe
+
+log = logging.getLogger(__name__)
+
+LAST = "last.safetensors"
+LOG = "log.jsonl"
+_LOG_EVERY = 50  # steps
+_SAVE_EVERY_S = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a progress bar shows."""
+
+    step: int
+    steps: int
+    samples_per_s: float
+    loss: float
+    hit: float
+    iou: float
+
+
+def train(
+    text: str,
+    folder: Path,
+    *,
+    data: Path,
+    start_from: Path | None = None,
+    workers: int = 1,
+    report: Callable[[Progress], None] = lambda progress: None,
+) -> Path:
+    """Train the recipe in `text` and return the last checkpoint.
+
+    A run that was stopped goes on from its last checkpoint in `folder` and ends with the
+    same weights as one that was not.
+
+    Args:
+        text: The recipe's TOML.
+        folder: Where checkpoint and log go; made if missing.
+        data: The folder that the recipe's paths are relative to.
+        start_from: Checkpoint whose averaged weights a new run begins with.
+        workers: Processes that prepare pairs.
+        report: Called after every step.
+
+    Raises:
+        RecipeError: The recipe or its data are wrong, or `folder` holds another run.
+    """
+    plan = recipe.parse(text, "the recipe")
+    folder.mkdir(parents=True, exist_ok=True)
+    run = _Run(plan, text, models.build(plan.tracker, plan.size))
+    last = folder / LAST
+    if last.exists():
+        run.resume(checkpoints.load(last), last)
+    elif start_from is not None:
+        run.begin_with(checkpoints.load(start_from))
+    packs = {spec.name: pack.opened(spec, data) for spec in plan.data}
+    sampler = PairSampler(plan, packs, run.net.config.crop)
+    with (folder / LOG).open("a", encoding="utf-8") as record:
+        _steps(run, sampler, workers, last, record.write, report)
+    checkpoints.save(run.checkpoint(), last)
+    return last
+
+
+class _Run:
+    """The state that a checkpoint holds."""
+
+    def __init__(self, plan: Recipe, text: str, net: StdTrack) -> None:
+        torch.manual_seed(plan.seed)
+        self.plan, self.text, self.step, self.before = plan, text, 0, 0
+        self.net = models.build(plan.tracker, plan.size).to(memory_format=torch.channels_last)
+        self.average = models.build(plan.tracker, plan.size)
+        self.average.load_state_dict(self.net.state_dict())
+        decayed = [p for p in self.net.parameters() if p.ndim > 1]
+        plain = [p for p in self.net.parameters() if p.ndim <= 1]
+        self.optimizer = torch.optim.AdamW(
+            [{"params": decayed}, {"params": plain, "weight_decay": 0.0}],
+            lr=plan.learning_rate,
+            weight_decay=plan.weight_decay,
+        )
+
+    @property
+    def steps(self) -> int:
+        return self.plan.samples // self.plan.batch
+
+    def rate(self) -> float:
+        """Return the learning rate of this step: up, flat, and down along a cosine."""
+        done = self.step / self.steps
+        up = min(1.0, (done + 1 / self.steps) / max(self.plan.warm_up, 1e-9))
+        left = min(1.0, (1 - done) / max(self.plan.cool_down, 1e-9))
+        return self.plan.learning_rate * up * 0.5 * (1 - float(np.cos(np.pi * left)))
+
+    def checkpoint(self) -> Checkpoint:
+        tensors = {f"model.{k}": v for k, v in self.net.state_dict().items()}
+        tensors |= {f"average.{k}": v for k, v in self.average.state_dict().items()}
+        for index, moments in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{index}.{name}": value for name, value in moments.items()}
+        return Checkpoint(
+            recipe=self.text,
+            tracker=self.plan.tracker,
+            size=self.plan.size,
+            step=self.step,
+            samples=self.before + self.step * self.plan.batch,
+            tensors={name: tensor.clone() for name, tensor in tensors.items()},
+        )
+
+    def resume(self, saved: Checkpoint, path: Path) -> None:
+        if saved.recipe != self.text:
+            raise RecipeError(
+                f"{path} belongs to another recipe than the one given.",
+                "Give another run folder (-o), or the recipe that this run began with.",
+            )
+        self.net.load_state_dict(saved.part("model"))
+        self.average.load_state_dict(saved.part("average"))
+        state = self.optimizer.state_dict()
+        for name, value in saved.part("optimizer").items():
+            index, moment = name.split(".")
+            state["state"].setdefault(int(index), {})[moment] = value
+        self.optimizer.load_state_dict(state)
+        self.step = saved.step
+        self.before = saved.samples - saved.step * self.plan.batch
+
+    def begin_with(self, other: Checkpoint) -> None:
+        if (other.tracker, other.size) != (self.plan.tracker, self.plan.size):
+            raise RecipeError(
+                f"The run can't start from a {other.tracker} {other.size} checkpoint: "
+                f"the recipe trains a {self.plan.tracker} {self.plan.size}.",
+                "Give a checkpoint of the same tracker and size.",
+            )
+        self.net.load_state_dict(other.part("average"))
+        self.average.load_state_dict(other.part("average"))
+        self.before = other.samples
+
+    def learn(self, batch: dict[str, Tensor]) -> Losses:
+        """Take one optimiser step."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate()
+        self.net.train()
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            cached = self.net.template(batch["template"])
+            maps = self.net.track(batch["search"], *cached)
+        targets = Targets(batch["template_size"], batch["target"], batch["present"])
+        parts = losses(maps, targets)
+        self.optimizer.zero_grad(set_to_none=True)
+        parts.total().backward()
+        nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
+        self.optimizer.step()
+        self.step += 1
+        self._follow()
+        return parts
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        decay = min(self.plan.average, (1 + self.step) / (10 + self.step))
+        now = self.net.state_dict()
+        for name, value in self.average.state_dict().items():
+            if value.is_floating_point():
+                value.lerp_(now[name], 1 - decay)
+            else:
+                value.copy_(now[name])
+
+
+class _Batches(torch.utils.data.Dataset[dict[str, Tensor]]):
+    def __init__(self, sampler: PairSampler, count: int) -> None:
+        self._sampler, self._count = sampler, count
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, number: int) -> dict[str, Tensor]:
+        batch: Batch = self._sampler.batch(number)
+        return {name: torch.from_numpy(getattr(batch, name)) for name in Batch.__slots__}
+
+
+def _prepared(
+    sampler: PairSampler, first: int, count: int, workers: int
+) -> Iterator[dict[str, Tensor]]:
+    loader = torch.utils.data.DataLoader(
+        _Batches(sampler, count),
+        batch_size=None,
+        sampler=range(first, count),
+        num_workers=workers,
+        prefetch_factor=4 if workers else None,
+        worker_init_fn=_one_thread,
+    )
+    return iter(loader)
+
+
+def _one_thread(worker: int) -> None:
+    import cv2
+
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+
+
+def _steps(
+    run: _Run,
+    sampler: PairSampler,
+    workers: int,
+    last: Path,
+    write: Callable[[str], object],
+    report: Callable[[Progress], None],
+) -> None:
+    began, first, saved = time.monotonic(), run.step, time.monotonic()
+    sums: list[list[float]] = []
+    for batch in _prepared(sampler, run.step, run.steps, workers):
+        parts = run.learn(batch)
+        sums.append([float(part.detach()) for part in parts])
+        elapsed = time.monotonic() - began
+        speed = (run.step - first) * run.plan.batch / elapsed
+        recent = np.mean(sums[-_LOG_EVERY:], axis=0)
+        loss = float(parts.total().detach())
+        if not np.isfinite(loss):
+            raise RecipeError(
+                f"The loss is {loss} at step {run.step}.", "Lower learning_rate in the recipe."
+            )
+        report(Progress(run.step, run.steps, speed, loss, float(recent[-2]), float(recent[-1])))
+        if run.step % _LOG_EVERY == 0:
+            sums = sums[-_LOG_EVERY:]
+            figures = dict(zip(Losses._fields, recent.round(5).tolist(), strict=True))
+            entry = {"step": run.step, "samples": run.step * run.plan.batch, **figures}
+            entry |= {"rate": round(run.rate(), 7), "samples_per_s": round(speed, 1)}
+            write(json.dumps(entry) + "\n")
+        if time.monotonic() - saved > _SAVE_EVERY_S:
+            checkpoints.save(run.checkpoint(), last)
+            saved = time.monotonic()

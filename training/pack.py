@@ -1,0 +1,121 @@
+"""A memory-mapped cache of frames and boxes, so that training is never bound by decoding."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thermedge.errors import RecipeError
+from thermedge.training.recipe import DataSpec
+
+log = logging.getLogger(__name__)
+
+_VERSION = 1  # raised when the packed content changes for the same recipe
+
+Picture = NDArray[np.uint8]  # (H, W)
+# One picture with its boxes: (track key, (x, y, w, h)); a key seen again is the same target.
+Labelled = tuple[Picture, list[tuple[str, tuple[float, float, float, float]]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """Pictures of any size in one flat file, boxes in time order per target."""
+
+    pixels: NDArray[np.uint8]  # memory-mapped, flat
+    pictures: NDArray[np.int64]  # (F, 3): offset, height, width
+    boxes: NDArray[np.float32]  # (N, 4): x, y, w, h
+    box_picture: NDArray[np.int64]  # (N,)
+    tracks: NDArray[np.int64]  # (T, 2): first box, number of boxes
+
+    def picture(self, index: int) -> Picture:
+        """Return picture `index`, (H, W) uint8, read-only."""
+        offset, height, width = self.pictures[index]
+        return self.pixels[offset : offset + height * width].reshape(height, width)
+
+
+def cache_folder() -> Path:
+    """Return where packs are kept: $THERMEDGE_CACHE, else ~/.cache/thermedge."""
+    return Path(os.environ.get("THERMEDGE_CACHE", Path.home() / ".cache" / "thermedge"))
+
+
+def opened(spec: DataSpec, root: Path) -> Pack:
+    """Return the pack of one data source, making it first if it is not there.
+
+    Args:
+        spec: The source.
+        root: The folder that the paths of recipes are relative to.
+
+    Raises:
+        RecipeError: The data are not there.
+    """
+    folder = cache_folder() / "packs" / _key(spec, root)
+    if not (folder / "index.npz").exists():
+        log.info("packing %s into %s", spec.name, folder)
+        _write(_labelled(spec, root), folder)
+    index = np.load(folder / "index.npz")
+    pixels = np.memmap(folder / "pixels.u8", np.uint8, mode="r")
+    if not len(index["tracks"]):
+        raise RecipeError(
+            f"{spec.name} holds no labelled target.", f"Look into {root / spec.path}."
+        )
+    return Pack(pixels, index["pictures"], index["boxes"], index["box_picture"], index["tracks"])
+
+
+def _key(spec: DataSpec, root: Path) -> str:
+    folder = (root / spec.path).resolve()
+    if spec.path and not folder.is_dir():
+        raise RecipeError(
+            f"The data {spec.name!r} are not in {folder}.",
+            "Give the folder that holds the recipe's paths: --data FOLDER",
+        )
+    listing = sorted(path.name for path in folder.iterdir()) if spec.path else []
+    text = json.dumps([_VERSION, asdict(spec), str(folder), listing], sort_keys=True)
+    return f"{spec.name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
+def _labelled(spec: DataSpec, root: Path) -> Iterator[Labelled]:
+    from thermedge.training import pictures
+
+    if spec.kind == "sequences":
+        return pictures.from_sequences(root / spec.path, spec.every)
+    if spec.kind == "stills":
+        return pictures.from_stills(root / spec.path)
+    return pictures.from_scenes(spec.scenes, spec.frames)
+
+
+def _write(pictures: Iterable[Labelled], folder: Path) -> None:
+    """Fill a temporary folder, then give it its name: a killed run leaves no half pack."""
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    shapes: list[tuple[int, int, int]] = []
+    targets: dict[str, list[tuple[int, tuple[float, float, float, float]]]] = {}
+    offset = 0
+    with (temporary / "pixels.u8").open("wb") as file:
+        for picture, boxes in pictures:
+            for key, box in boxes:
+                targets.setdefault(key, []).append((len(shapes), box))
+            file.write(np.ascontiguousarray(picture).data)
+            shapes.append((offset, *picture.shape))
+            offset += picture.size
+    flat = [item for target in targets.values() for item in target]
+    counts = np.array([len(target) for target in targets.values()], np.int64)
+    starts = np.cumsum(counts) - counts
+    np.savez(
+        temporary / "index.npz",
+        pictures=np.array(shapes, np.int64).reshape(-1, 3),
+        boxes=np.array([box for _, box in flat], np.float32).reshape(-1, 4),
+        box_picture=np.array([index for index, _ in flat], np.int64),
+        tracks=np.stack([starts, counts], axis=1),
+    )
+    shutil.rmtree(folder, ignore_errors=True)
+    temporary.rename(folder)

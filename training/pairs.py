@@ -1,0 +1,218 @@
+"""Draw template/search pairs; sample n of a seed is the same on every machine and resume."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thermedge.geometry import Box
+from thermedge.manifest import CropSpec
+from thermedge.runtime.crop import Affine, Cropper, Window
+from thermedge.training.augment import Augmenter
+from thermedge.training.pack import Pack
+from thermedge.training.recipe import PairSpec, Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """B pairs."""
+
+    template: NDArray[np.float32]  # (B, 1, T, T)
+    search: NDArray[np.float32]  # (B, 1, S, S)
+    template_size: NDArray[np.float32]  # (B, 2) w, h of the target, template-window px
+    target: NDArray[np.float32]  # (B, 4) cx, cy, w, h, search-window px
+    present: NDArray[np.float32]  # (B,) 0 where the target is not in the search window
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """One target in one picture."""
+
+    picture: int
+    box: Box
+
+
+class PairSampler:
+    """Makes the batches of one recipe."""
+
+    def __init__(self, recipe: Recipe, packs: dict[str, Pack], crop: CropSpec) -> None:
+        self._recipe, self._packs, self._crop = recipe, packs, crop
+        shares = np.array([pair.share for pair in recipe.pairs])
+        self._edges = np.cumsum(shares / shares.sum())
+        self._tracks = [
+            _long_enough(packs[pair.data], 2 if pair.how == "track" else 1) for pair in recipe.pairs
+        ]
+        self._cropper = Cropper()
+        self._augmenter = Augmenter()
+        self._other = np.empty((crop.template_px, crop.template_px), np.float32)
+
+    def batch(self, number: int) -> Batch:
+        """Return batch `number` of the run."""
+        count, crop = self._recipe.batch, self._crop
+        batch = Batch(
+            np.empty((count, 1, crop.template_px, crop.template_px), np.float32),
+            np.empty((count, 1, crop.search_px, crop.search_px), np.float32),
+            np.empty((count, 2), np.float32),
+            np.empty((count, 4), np.float32),
+            np.empty(count, np.float32),
+        )
+        for i in range(count):
+            rng = np.random.default_rng((self._recipe.seed, number * count + i))
+            self._fill(batch, i, rng)
+        return batch
+
+    def _fill(self, batch: Batch, i: int, rng: np.random.Generator) -> None:
+        choice = min(int(np.searchsorted(self._edges, rng.random())), len(self._edges) - 1)
+        spec = self._recipe.pairs[choice]
+        pack = self._packs[spec.data]
+        first, second = self._moments(pack, self._tracks[choice], spec, rng)
+        first, second = _other_convention(first, second, rng)
+        template, search = batch.template[i, 0], batch.search[i, 0]
+        window = Window.around(first.box, self._crop.template_factor, self._crop.template_px)
+        self._cropper.cut(pack.picture(first.picture), window, low=0, high=255, out=template)
+        batch.template_size[i] = first.box.w * window.scale, first.box.h * window.scale
+        absent = rng.random() < self._recipe.negative_share
+        to_window, target = self._search_view(second.box, spec, rng)
+        if absent:
+            second, to_window = self._elsewhere(pack, second, rng)
+        counts = pack.picture(second.picture)
+        self._cropper.warp(counts, to_window, low=0, high=255, out=search)
+        if not absent and rng.random() < 0.08:
+            self._augmenter.occlude(search, target, rng)
+        if rng.random() < self._recipe.distractor_share:
+            self._add_distractor(search, target, rng)
+        if rng.random() < 0.5:
+            template[:] = template[:, ::-1].copy()
+            search[:] = search[:, ::-1].copy()
+            target = (self._crop.search_px - target[0], *target[1:])
+        self._augmenter.pair(template, search, rng)
+        batch.target[i] = target
+        batch.present[i] = 0.0 if absent else 1.0
+
+    def _moments(
+        self, pack: Pack, tracks: NDArray[np.int64], spec: PairSpec, rng: np.random.Generator
+    ) -> tuple[_Moment, _Moment]:
+        start, count = pack.tracks[tracks[rng.integers(len(tracks))]]
+        one = int(rng.integers(count))
+        two = one
+        if spec.how == "track":
+            low, high = max(one - spec.max_gap, 0), min(one + spec.max_gap, count - 1)
+            two = int(rng.integers(low, high + 1))
+        first, second = _moment(pack, start + one), _moment(pack, start + two)
+        if spec.how == "patch":
+            first = second = self._patch(pack, first.picture, rng)
+        return first, second
+
+    def _patch(self, pack: Pack, picture: int, rng: np.random.Generator) -> _Moment:
+        """Return the most textured of a few random boxes: anything can be a target."""
+        counts = pack.picture(picture)
+        height, width = counts.shape
+        best, best_spread = None, -1.0
+        for _ in range(8):
+            side = math.exp(rng.uniform(math.log(8), math.log(90)))
+            aspect = math.exp(rng.normal(0, 0.3))
+            w, h = side * aspect**0.5, side / aspect**0.5
+            x = rng.uniform(0, max(width - w, 1))
+            y = rng.uniform(0, max(height - h, 1))
+            spread = float(counts[int(y) : int(y + h) + 1, int(x) : int(x + w) + 1].std())
+            if spread > best_spread:
+                best, best_spread = Box(x, y, w, h), spread
+        assert best is not None
+        return _Moment(picture, best)
+
+    def _search_view(
+        self, box: Box, spec: PairSpec, rng: np.random.Generator
+    ) -> tuple[Affine, tuple[float, float, float, float]]:
+        """Return the map into the search window and the target's (cx, cy, w, h) in it."""
+        size = self._crop.search_px
+        zoom = math.exp(rng.normal(0, 0.18))
+        if rng.random() < 0.2:
+            zoom = 1 / rng.uniform(1.2, 3.0)  # as small as a scan of the frame shows it
+        aspect, angle = math.exp(rng.normal(0, 0.04)), 0.0
+        if spec.how != "track":
+            zoom *= math.exp(rng.normal(0, 0.15))
+            aspect = math.exp(rng.normal(0, 0.18))
+            angle = rng.normal(0, 0.2)
+        window = Window.around(box, self._crop.search_factor, size)
+        scale = window.scale * zoom
+        reach = size * 0.36 if rng.random() < 0.3 else size * 0.1
+        shift_x, shift_y = np.clip(rng.normal(0, reach, 2), -0.44 * size, 0.44 * size)
+        stretch = np.diag([scale * aspect**0.5, scale / aspect**0.5])
+        turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+        matrix = stretch @ turn
+        place = np.array([size / 2 + shift_x, size / 2 + shift_y])
+        offset = place - matrix @ np.array(box.center)
+        w = box.w * scale * aspect**0.5
+        h = box.h * scale / aspect**0.5
+        target = (float(place[0]), float(place[1]), float(w), float(h))
+        (a, b), (c, d) = matrix.tolist()
+        return (a, b, float(offset[0]), c, d, float(offset[1])), target
+
+    def _elsewhere(
+        self, pack: Pack, second: _Moment, rng: np.random.Generator
+    ) -> tuple[_Moment, Affine]:
+        """Return a window without the target: of another picture, or away from it in this one."""
+        size, factor = self._crop.search_px, self._crop.search_factor
+        if rng.random() < 0.5:
+            start, count = pack.tracks[rng.integers(len(pack.tracks))]
+            other = _moment(pack, start + int(rng.integers(count)))
+            if other.picture != second.picture:
+                return other, Window.around(other.box, factor, size).window_from_frame()
+        height, width = pack.picture(second.picture).shape
+        side = factor * math.sqrt(second.box.area) * math.exp(rng.normal(0, 0.2))
+        cx, cy = second.box.center
+        away = (side + max(second.box.w, second.box.h)) / 2
+        for _ in range(10):
+            x, y = rng.uniform(0, width), rng.uniform(0, height)
+            if max(abs(x - cx), abs(y - cy)) > away:
+                return second, Window(x, y, side, size).window_from_frame()
+        beyond = cx + away * 1.05 if cx < width / 2 else cx - away * 1.05
+        return second, Window(beyond, cy, side, size).window_from_frame()
+
+    def _add_distractor(
+        self,
+        search: NDArray[np.float32],
+        target: tuple[float, float, float, float],
+        rng: np.random.Generator,
+    ) -> None:
+        name = self._recipe.pairs[rng.integers(len(self._recipe.pairs))].data
+        pack = self._packs[name]
+        start, count = pack.tracks[rng.integers(len(pack.tracks))]
+        other = _moment(pack, start + int(rng.integers(count)))
+        factor = self._crop.template_factor * 0.75
+        window = Window.around(other.box, factor, self._crop.template_px)
+        self._cropper.cut(pack.picture(other.picture), window, low=0, high=255, out=self._other)
+        cx, cy, w, h = target
+        radius = max(w, h) * rng.uniform(0.9, 2.2)
+        angle = rng.uniform(0, 2 * math.pi)
+        place = (cx + radius * math.cos(angle), cy + radius * math.sin(angle))
+        side = math.sqrt(w * h) * factor * math.exp(rng.normal(0, 0.2))
+        self._augmenter.paste(search, self._other, place, side)
+
+
+def _moment(pack: Pack, index: int) -> _Moment:
+    x, y, w, h = (float(value) for value in pack.boxes[index])
+    return _Moment(int(pack.box_picture[index]), Box(x, y, w, h))
+
+
+def _long_enough(pack: Pack, boxes: int) -> NDArray[np.int64]:
+    return np.flatnonzero(pack.tracks[:, 1] >= boxes)
+
+
+def _other_convention(
+    first: _Moment, second: _Moment, rng: np.random.Generator
+) -> tuple[_Moment, _Moment]:
+    """Make both boxes looser or tighter alike: the first box says what counts as the target."""
+    wide, high = np.exp(np.clip(rng.normal(0, 0.15) + rng.normal(0, 0.08, 2), -0.4, 0.5))
+
+    def changed(moment: _Moment) -> _Moment:
+        cx, cy = moment.box.center
+        return _Moment(
+            moment.picture,
+            Box.from_center(cx, cy, moment.box.w * float(wide), moment.box.h * float(high)),
+        )
+
+    return changed(first), changed(second)

@@ -1,0 +1,146 @@
+"""Read labelled pictures from recordings, stills and generated scenes."""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from thermedge.errors import RecipeError
+from thermedge.training.pack import Labelled, Picture
+
+_MIN_SIDE_PX = 3.0  # a smaller box says more about the labeller than about the target
+
+
+def from_sequences(folder: Path, every: int) -> Iterator[Labelled]:
+    """Yield every n-th labelled frame of each clip below `folder`.
+
+    A clip is a folder with `groundtruth.txt` (x,y,w,h px per frame, nan where unlabelled)
+    beside a video.
+    """
+    from thermedge.runtime.sources import open_source
+
+    clips = sorted(path.parent for path in folder.glob("*/groundtruth.txt"))
+    if not clips:
+        raise RecipeError(
+            f"{folder} holds no clip.", "A clip is a folder with groundtruth.txt and a video."
+        )
+    for clip in clips:
+        truth = np.loadtxt(clip / "groundtruth.txt", delimiter=",", ndmin=2)
+        (video,) = clip.glob("video.*")
+        with open_source(video) as frames:
+            for number, frame in enumerate(frames):
+                if number % every or number >= len(truth):
+                    continue
+                x, y, w, h = (float(value) for value in truth[number])
+                if min(w, h) >= _MIN_SIDE_PX:
+                    yield np.asarray(frame.counts, np.uint8), [(clip.name, (x, y, w, h))]
+
+
+def from_scenes(scenes: int, frames: int) -> Iterator[Labelled]:
+    """Yield frames of generated scenes, scaled to 8 bits as the runtime scales them."""
+    from thermedge.manifest import ScalingSpec
+    from thermedge.runtime.scaling import Scaler
+    from thermedge.runtime.scene import Scene, random_spec
+
+    scaling = ScalingSpec(
+        low_percent=0.5, high_percent=99.8, min_span_counts=120, expand_s=0.2, contract_s=2.0
+    )
+    for seed in range(scenes):
+        scaler = Scaler(scaling)
+        spec = random_spec(seed + 1_000_000, num_frames=frames)
+        for number, shot in enumerate(Scene(spec)):
+            low, high = scaler.bounds(shot.counts, int(number / spec.rate_hz * 1e9))
+            if shot.visible_fraction < 0.4 or min(shot.box.w, shot.box.h) < _MIN_SIDE_PX:
+                continue
+            picture = np.clip((shot.counts - low) * (255.0 / (high - low)), 0, 255)
+            yield picture.astype(np.uint8), [(f"scene{seed}", tuple(shot.box))]
+
+
+@dataclass(frozen=True, slots=True)
+class _Still:
+    path: Path
+    boxes: list[tuple[str, tuple[float, float, float, float]]]  # (category, x y w h)
+
+
+def from_stills(folder: Path) -> Iterator[Labelled]:
+    """Yield the stills of `folder/boxes.csv`; boxes of neighbouring frames share a key.
+
+    The number at the end of a file name counts frames of one flight, so names one or two
+    apart show the same scene seconds later. Their shift is measured by phase correlation;
+    a box then belongs to the nearest one of its class with about its size.
+    """
+    key = 0
+    for flight in _flights(folder):
+        previous: tuple[int, Picture, list[tuple[str, str, _Xywh]]] | None = None
+        for number, still in sorted(flight.items()):
+            picture = cv2.imread(str(still.path), cv2.IMREAD_GRAYSCALE)
+            if picture is None:
+                raise RecipeError(f"{still.path} is not a readable picture.", "Copy it again.")
+            near = previous if previous and number - previous[0] <= 2 else None
+            keys = _matched(picture, still.boxes, near)
+            named: list[tuple[str, str, _Xywh]] = []
+            for (category, box), old in zip(still.boxes, keys, strict=True):
+                key += old is None
+                named.append((old or f"still{key}", category, box))
+            yield picture, [(name, box) for name, _, box in named if min(box[2:]) >= _MIN_SIDE_PX]
+            previous = (number, picture, named)
+
+
+_Xywh = tuple[float, float, float, float]
+
+
+def _flights(folder: Path) -> list[dict[int, _Still]]:
+    """Group the stills by flight: everything of the name but the last number."""
+    boxes: dict[str, list[tuple[str, _Xywh]]] = defaultdict(list)
+    try:
+        with (folder / "boxes.csv").open(newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                x, y, w, h = (float(row[name]) for name in "xywh")
+                boxes[row["image"]].append((row["category"], (x, y, w, h)))
+    except (OSError, KeyError) as error:
+        raise RecipeError(
+            f"{folder / 'boxes.csv'} can't be read: {error}.",
+            "It needs the columns image, category, x, y, w, h.",
+        ) from error
+    flights: dict[str, dict[int, _Still]] = defaultdict(dict)
+    for name in sorted(boxes):
+        flight, number = Path(name).stem.rsplit("_", 1)
+        flights[flight][int(number)] = _Still(folder / "images" / name, boxes[name])
+    return [flights[name] for name in sorted(flights)]
+
+
+def _matched(
+    picture: Picture,
+    boxes: list[tuple[str, _Xywh]],
+    near: tuple[int, Picture, list[tuple[str, str, _Xywh]]] | None,
+) -> list[str | None]:
+    """Return, for each box, the key of the same target in the picture before, or None."""
+    if near is None or near[1].shape != picture.shape:
+        return [None] * len(boxes)
+    (dx, dy), response = cv2.phaseCorrelate(
+        near[1].astype(np.float32),
+        picture.astype(np.float32),
+        cv2.createHanningWindow(picture.shape[::-1], cv2.CV_32F),
+    )
+    if response < 0.05:
+        return [None] * len(boxes)
+    free = list(near[2])
+    found: list[str | None] = []
+    for category, (x, y, w, h) in boxes:
+        best, best_distance = None, 1.2 * (w * h) ** 0.5
+        for candidate in free:
+            name, other, (px, py, pw, ph) = candidate
+            distance = np.hypot(px + pw / 2 + dx - x - w / 2, py + ph / 2 + dy - y - h / 2)
+            similar = 0.6 < (w * h) / (pw * ph) < 1.65
+            if other == category and similar and distance < best_distance:
+                best, best_distance = candidate, float(distance)
+        if best is not None:
+            free.remove(best)
+        found.append(best[0] if best else None)
+    return found

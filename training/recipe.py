@@ -1,0 +1,101 @@
+"""A training run as data: what to train, on what, for how long."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from thermedge.errors import RecipeError
+from thermedge.records import RecordError, from_mapping
+from thermedge.toml import loads
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataSpec:
+    """One source of pictures and boxes."""
+
+    name: str
+    kind: Literal["sequences", "stills", "synthetic"]
+    licence: str
+    credit: str
+    path: str = ""  # below the data folder; empty for synthetic
+    every: int = 1  # take every n-th labelled frame
+    scenes: int = 0  # synthetic: how many
+    frames: int = 0  # synthetic: frames of each
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairSpec:
+    """How template and search windows are drawn from one source, and how often."""
+
+    data: str
+    how: Literal["track", "warp", "patch"]  # two moments; one, deformed; any texture, deformed
+    share: float  # of all pairs; shares are relative to their sum
+    max_gap: int = 0  # track: labelled frames between the two moments, at most
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """One experiment."""
+
+    name: str
+    tracker: str
+    size: str
+    seed: int
+    samples: int  # pairs to train on
+    batch: int
+    learning_rate: float
+    weight_decay: float
+    warm_up: float  # share of the run in which the rate grows from zero
+    cool_down: float  # share of the run, at its end, in which it falls to zero
+    average: float  # decay per step of the running average of the weights
+    data: tuple[DataSpec, ...]
+    pairs: tuple[PairSpec, ...]
+    negative_share: float  # of all pairs: the target is not in the search window
+    distractor_share: float  # of all pairs: another target is pasted beside it
+
+
+def shipped() -> list[str]:
+    """Return the names of the recipes that come with the package."""
+    return sorted(path.stem for path in (Path(__file__).parent / "recipes").glob("*.toml"))
+
+
+def read(name_or_path: str) -> tuple[Recipe, str]:
+    """Return a shipped recipe by name, or one from a file, with its text.
+
+    Raises:
+        RecipeError: It is missing, or a key is wrong.
+    """
+    path = Path(name_or_path)
+    if name_or_path in shipped():
+        path = Path(__file__).parent / "recipes" / f"{name_or_path}.toml"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise RecipeError(
+            f"The recipe {name_or_path!r} can't be read: {error.strerror}.",
+            f"Give a TOML file, or one of {', '.join(shipped())}.",
+        ) from error
+    return parse(text, str(path)), text
+
+
+def parse(text: str, where: str) -> Recipe:
+    """Return the recipe in `text`.
+
+    Raises:
+        RecipeError: It is no TOML, a key is wrong, or a pair names unknown data.
+    """
+    remedy = f"Compare it with a shipped recipe: {', '.join(shipped())}."
+    try:
+        recipe = from_mapping(Recipe, loads(text))
+    except (RecordError, ValueError) as error:
+        raise RecipeError(f"{where}: {error}.", remedy) from error
+    known = [data.name for data in recipe.data]
+    for pair in recipe.pairs:
+        if pair.data not in known:
+            raise RecipeError(
+                f"{where}: pairs are drawn from {pair.data!r}, but data knows {', '.join(known)}.",
+                "Add a [[data]] table of that name, or correct the name.",
+            )
+    return recipe
