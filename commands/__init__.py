@@ -1,0 +1,90 @@
+"""The command `thermedge`; each verb is one module, imported only when it is asked for."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from thermedge import __version__
+from thermedge.errors import ThermedgeError
+
+# verb -> its module and its line in the help. Each module has `add_arguments(parser)`,
+# which must work with nothing but the standard library, and `run(args) -> int`.
+VERBS = {
+    "track": ("thermedge.commands.track_camera", "track a target in a camera or recording"),
+    "demo": ("thermedge.commands.demo", "track a target without camera or board"),
+    "doctor": ("thermedge.commands.doctor", "say what this machine can run, and what is missing"),
+    "train": ("thermedge.commands.train", "train a tracker from a recipe"),
+    "export": ("thermedge.commands.export", "turn a checkpoint into a bundle"),
+    "evaluate": ("thermedge.commands.evaluate", "score a tracker on a data set"),
+    "bench": ("thermedge.commands.bench", "compare trackers in accuracy and time"),
+}
+
+USAGE_ERROR = 2  # also what argparse exits with
+INTERRUPTED = 130  # what shells report for a program that SIGINT ended
+BROKEN_PIPE = 141  # and for one that SIGPIPE ended
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb and return the exit status.
+
+    Args:
+        argv: The arguments after the program's name; those of the process by default.
+    """
+    return guarded(lambda: _run(sys.argv[1:] if argv is None else argv))
+
+
+def guarded(function: Callable[[], int]) -> int:
+    """Call `function` and return its exit status, or the one for how it failed.
+
+    A ThermedgeError becomes two lines on stderr, what went wrong and what to do; an
+    interrupt one line; a reader of stdout that went away nothing. Anything else is a
+    bug and keeps its traceback.
+    """
+    try:
+        try:
+            return _explained(function)
+        finally:
+            sys.stdout.flush()  # here a closed pipe can still be caught
+    except BrokenPipeError:
+        # Python flushes stdout once more while it exits: let that go nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+
+
+def _explained(function: Callable[[], int]) -> int:
+    try:
+        return function()
+    except ThermedgeError as error:
+        print(f"error: {error.problem}\nfix: {error.remedy}", file=sys.stderr)
+        return USAGE_ERROR
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _run(argv: Sequence[str]) -> int:
+    chosen = next((word for word in argv if not word.startswith("-")), None)
+    args = _parser(chosen).parse_args(argv)
+    module, _ = VERBS[args.verb]
+    status: int = importlib.import_module(module).run(args)
+    return status
+
+
+def _parser(chosen: str | None) -> argparse.ArgumentParser:
+    """Return the parser of all verbs; only the chosen one knows its arguments."""
+    parser = argparse.ArgumentParser(
+        prog="thermedge",
+        description="Take a trained thermal-infrared tracker to an embedded board.",
+        epilog="thermedge VERB --help tells a verb's arguments.",
+    )
+    parser.add_argument("--version", action="version", version=f"thermedge {__version__}")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for verb, (module, summary) in VERBS.items():
+        subparser = verbs.add_parser(verb, help=summary, description=f"{summary.capitalize()}.")
+        if verb == chosen:
+            importlib.import_module(module).add_arguments(subparser)
+    return parser

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from thermedge.frame import Counts, Kelvin, Shutter
 from thermedge.geometry import Box
 from thermedge.runtime.scene_background import background
-from thermedge.runtime.scene_cast import HORIZON, Actor, cast
+from thermedge.runtime.scene_cast import Actor, cast
+from thermedge.runtime.scene_paths import HORIZON
 from thermedge.runtime.scene_shapes import KINDS, Kind, Patch
 from thermedge.runtime.scene_spec import Occlusion, SceneSpec, demo_spec, random_spec
 from thermedge.runtime.sensor_model import Sensor, SensorSpec
@@ -199,10 +200,9 @@ class Scene:
             patch = np.asarray(
                 cv2.filter2D(patch, -1, smear, borderType=cv2.BORDER_CONSTANT), np.float32
             )
-        (top, bottom), (left, right) = (
-            (max(first, 0), min(first + length, limit))
-            for first, length, limit in zip((y0, x0), patch.shape[:2], self._kelvin.shape)
-        )
+        height, width = self._kelvin.shape
+        top, bottom = max(y0, 0), min(y0 + patch.shape[0], height)
+        left, right = max(x0, 0), min(x0 + patch.shape[1], width)
         whole = float(patch[..., 1].sum())
         if top >= bottom or left >= right:
             return whole
@@ -210,7 +210,8 @@ class Scene:
         rows, columns = slice(top, bottom), slice(left, right)
         heat, cover = inside[..., 0], inside[..., 1]
         region = self._kelvin[rows, columns]
-        region += cover * (self._base_k - region) + float(actor.contrast_k[index]) * heat
+        mean_k = self._base_k + float(actor.contrast_k[index])
+        region += cover * (mean_k - region) + actor.relief_k * (heat - cover)
         if show is not None:
             show[rows, columns] = cover
         if hide is not None:

@@ -36,7 +36,8 @@ def background(
     else:
         picture = _landscape(spec, shape, horizon_row, rng)
     # Softens the drawn edges, and keeps the look the same at every sub-pixel shift.
-    return np.asarray(cv2.GaussianBlur(picture, (0, 0), 0.6), np.float32)
+    picture = np.pad(picture, ((0, 0), (4, 4)), mode="wrap")
+    return np.ascontiguousarray(cv2.GaussianBlur(picture, (0, 0), 0.6)[:, 4:-4], np.float32)
 
 
 def fractal(
@@ -62,13 +63,13 @@ def fractal(
         cell = max(cell_px / 2**octave, 1.0)
         rows, columns = math.ceil(height / cell) + 1, max(2, round(width / cell / stretch))
         grid = rng.standard_normal((rows, columns), dtype=np.float32)
-        # Three columns more on either side, so that the cubic kernel sees the wrap.
+        # Three columns more on either side: the cubic kernel sees the wrap.
         grid = np.pad(grid, ((0, 0), (3, 3)), mode="wrap")
         across = width / columns
-        matrix = np.array([[across, 0, across / 2 - 3 * across - 0.5], [0, cell, cell / 2 - 0.5]])
-        layer = cv2.warpAffine(
-            grid, matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-        )
+        layer = cv2.resize(grid, None, fx=across, fy=cell, interpolation=cv2.INTER_CUBIC)
+        # Any `width` columns between the pads are one period.
+        first = math.ceil(2 * across)
+        layer = layer[:height, first : first + width]
         total += np.float32(0.55**octave) * np.asarray(layer, np.float32)
     total -= total.mean()
     total /= total.std()

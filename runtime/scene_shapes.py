@@ -129,12 +129,14 @@ def sprites(kind: Kind, rng: np.random.Generator) -> tuple[Sprite, ...]:
 
 
 def screen(aspect: float, rng: np.random.Generator) -> Sprite:
-    """Return something to hide behind: rough-edged, nearly a rectangle, h = aspect * w."""
-    angle = np.linspace(0, 2 * math.pi, 120, endpoint=False)
+    """Return something to hide behind, h = aspect * w: leaves, or the wall of a house."""
+    angle = np.linspace(0, 2 * math.pi, 160, endpoint=False)
     x, y = np.cos(angle), np.sin(angle)
-    radius = (x**6 + y**6) ** (-1 / 6) * (1 + 0.05 * _ripple(rng, angle, 12))
+    leafy = rng.random() < 0.7
+    corners, rough, texture = (4, 0.06, 0.3) if leafy else (40, 0.0, 0.06)
+    radius = (x**corners + y**corners) ** (-1 / corners) * (1 + rough * _ripple(rng, angle, 30))
     outline = np.column_stack([x * radius, y * radius * aspect])
-    return _finished([[(outline, 1.0)]], rng, 0.8)[0]
+    return _finished([[(outline, 1.0)]], rng, texture)[0]
 
 
 def _finished(
@@ -178,10 +180,10 @@ def _drone(rng: np.random.Generator, _: float) -> list[Part]:
     motor, body = rng.uniform(1.5, 2.6), rng.uniform(0.2, 0.3)
     parts: list[Part] = []
     for x, y in ((-reach, -tilt), (reach, -tilt), (-reach * 0.9, tilt), (reach * 0.9, tilt)):
-        parts.append((_oval(x, y - 0.1, 0.34, 0.05), 0.35))
+        parts.append((_oval(x, y - 0.1, 0.34, 0.05), 0.45))
         parts.append((_limb(0, 0, x, y, 0.12), 0.7))
         parts.append((_oval(x, y, 0.1, 0.11), motor))
-    parts += [(_limb(s * 0.15, 0.1, s * 0.3, tilt + 0.3, 0.07), 0.4) for s in (-1, 1)]
+    parts += [(_limb(s * 0.15, 0.1, s * 0.3, tilt + 0.3, 0.07), 0.6) for s in (-1, 1)]
     parts.append((_oval(0, 0, body * 1.2, body), 1.0))
     parts.append((_oval(0, -0.06, body * 0.7, body * 0.4), 1.8))
     parts.append((_oval(0, body, 0.1, 0.1), 1.2))

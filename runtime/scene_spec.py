@@ -15,7 +15,7 @@ Backdrop = Literal["sky", "ground", "horizon"]
 _FLYING: tuple[Kind, ...] = ("drone", "bird", "blob")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Occlusion:
     """Something passes in front of the target."""
 
@@ -70,7 +70,7 @@ def demo_spec(
     height_px: int = 256,
     rate_hz: float = 30.0,
     num_frames: int | None = None,
-    seed: int = 4,
+    seed: int = 1,
     bits: Literal[8, 14, 16] = 16,
 ) -> SceneSpec:
     """Return the scene of the demo: a car on its way, a tree at 5 s, the shutter at 10 s.
@@ -91,15 +91,16 @@ def demo_spec(
         num_frames=round(15 * rate_hz) if num_frames is None else num_frames,
         seed=seed,
         kind="vehicle",
-        target_px=26 * unit,
-        contrast_k=6.0,
+        target_px=28 * unit,
+        contrast_k=4.5,
+        sky_drop_k=6.0,
         scale_range=1.6,
         speed_px_s=16 * unit,
         manoeuvre=0.01,
-        pan_px_s=45 * unit,
+        pan_px_s=60 * unit,
         jitter_px=0.4 * unit,
         num_objects=14,
-        occlusions=(Occlusion(frame=round(5 * rate_hz), num_frames=round(rate_hz)),),
+        occlusions=(Occlusion(frame=round(5 * rate_hz), num_frames=round(1.6 * rate_hz)),),
         num_distractors=1,
         sensor=SensorSpec(bits=bits, shutter_frames=(round(10 * rate_hz),)),
     )
@@ -119,7 +120,7 @@ def random_spec(seed: int, *, bits: Literal[8, 14, 16] | None = None, **fixed: A
         tracking benchmarks, small targets added.
     """
     rng = np.random.default_rng([seed, 77])
-    frame = {"width_px": 320, "height_px": 256, "rate_hz": 30.0, "num_frames": 150}
+    frame: dict[str, Any] = {"width_px": 320, "height_px": 256, "rate_hz": 30.0, "num_frames": 150}
     frame.update({key: fixed[key] for key in frame if key in fixed})
     spec = SceneSpec(**frame, seed=seed, sensor=_random_sensor(rng, bits, frame))
     spec = replace(spec, **_random_target(rng, spec))
@@ -149,7 +150,7 @@ def _random_target(rng: np.random.Generator, spec: SceneSpec) -> dict[str, Any]:
         "target_px": size,
         "contrast_k": contrast,
         "end_contrast_k": -contrast * rng.uniform(0.5, 1) if _chance(rng, 0.15) else None,
-        "scale_range": float(min(math.exp(abs(rng.normal(0, 0.5))) * 1.1, 3.0)),
+        "scale_range": min(1.1 * math.exp(abs(rng.normal(0, 0.5))), 3.0, 1.5 * largest / size),
         "speed_px_s": min(pace, 8.0) * spec.rate_hz,
     }
 
@@ -172,22 +173,23 @@ def _random_world(rng: np.random.Generator, spec: SceneSpec) -> dict[str, Any]:
 
 
 def _random_events(rng: np.random.Generator, spec: SceneSpec) -> dict[str, Any]:
-    last = max(spec.num_frames - 10, 20)
-    occlusions = [
-        Occlusion(
-            frame=int(rng.integers(20, last + 1)),
-            num_frames=int(rng.integers(5, 41)),
-            coverage=float(rng.uniform(0.3, 1.0)) if _chance(rng, 0.6) else 1.0,
-            contrast_k=spec.contrast_k * float(rng.choice((-1, 1)) * rng.uniform(0.2, 1.2)),
-        )
-        for _ in range(int(rng.integers(1, 3)))
-    ]
+    last = max(spec.num_frames - 10, 40)
+    occlusions = [_random_occlusion(rng, spec, last) for _ in range(int(rng.integers(1, 3)))]
     return {
         "occlusions": tuple(occlusions) if _chance(rng, 0.6) else (),
         "num_distractors": int(rng.integers(1, 5)) if _chance(rng, 0.5) else 0,
         "crossing": _chance(rng, 0.7),
         "intruder_frames": (int(rng.integers(15, last + 1)),) if _chance(rng, 0.2) else (),
     }
+
+
+def _random_occlusion(rng: np.random.Generator, spec: SceneSpec, last: int) -> Occlusion:
+    num_frames = int(rng.integers(5, 41))
+    # The target shows in the first frames, where a track starts.
+    frame = int(rng.integers(num_frames // 2 + 10, last + 1))
+    coverage = float(rng.uniform(0.3, 1.0)) if _chance(rng, 0.6) else 1.0
+    share = float(rng.choice((-1, 1)) * rng.uniform(0.2, 1.2))
+    return Occlusion(frame, num_frames, coverage, spec.contrast_k * share)
 
 
 def _random_sensor(
@@ -213,7 +215,7 @@ def _random_sensor(
         drift_k_per_s=float(rng.normal(0, 0.003)),
         psf_px=float(rng.uniform(0.45, 1.2)),
         time_constant_s=float(rng.uniform(0.007, 0.014)),
-        dead_share=float(rng.choice((0, 0, 1e-4, 5e-4))),
+        dead_share=float(rng.choice((0, 0, 1e-4, 3e-4))),
         shutter_frames=(middle,) if _chance(rng, 0.3) else (),
         closed_s=float(rng.uniform(0.3, 0.9)),
         step_k=float(rng.uniform(0.1, 0.5)),

@@ -1,0 +1,116 @@
+"""Where frames come from; each source is one module, imported only when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+import math
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+from thermedge.errors import SourceError
+from thermedge.runtime.sources.base import FrameSource
+
+# scheme -> function that takes the whole URI. Paths and file: need no function: what lies
+# there decides between VIDEO and FOLDER, which take (path, rate_hz=, start_frame=).
+SCHEMES = {"synthetic": "thermedge.runtime.sources.synthetic:open_synthetic"}
+VIDEO = "thermedge.runtime.sources.video:VideoSource"
+FOLDER = "thermedge.runtime.sources.folder:FolderSource"
+
+_SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+):")  # two letters at least: C: is a drive
+_REMEDY = (
+    "Give a video, a folder of numbered pictures, or a URI that starts with "
+    f"{' or '.join(f'{scheme}:' for scheme in ('file', *SCHEMES))}"
+)
+
+
+def open_source(uri: str | Path, *, start_frame: int = 0) -> FrameSource:
+    """Open what `uri` names, up to its first frame.
+
+    A video or folder is named by its path or as file:PATH (percent-encoded). `?rate=HZ`
+    behind it sets the frame rate: a folder has none of its own and is read at 30 Hz
+    otherwise, a video's own one is overruled. So a Lepton's recording is `cat?rate=9`.
+
+    Args:
+        uri: A path, or scheme:rest with a scheme of `SCHEMES`.
+        start_frame: The first frame to deliver, counted from 0; recordings only.
+
+    Raises:
+        SourceError: The scheme is unknown, nothing is there, or no frame can be read.
+    """
+    text = os.fspath(uri)
+    if start_frame < 0:
+        raise SourceError(
+            f"The start frame is {start_frame}, expected 0 or more.", "Count frames from 0."
+        )
+    match = _SCHEME.match(text)
+    scheme = match[1].lower() if match else None
+    if scheme in SCHEMES:
+        return _generated(text, SCHEMES[scheme], start_frame)
+    if scheme == "file":
+        return _recording(unquote(text[len("file:") :].removeprefix("//")), start_frame)
+    if scheme is not None and not os.path.exists(text):
+        raise SourceError(f"{text} has the unknown scheme {scheme!r}.", _REMEDY)
+    return _recording(text, start_frame)
+
+
+def _generated(uri: str, opener: str, start_frame: int) -> FrameSource:
+    if start_frame:
+        raise SourceError(
+            f"{uri} can't start at frame {start_frame}: only recordings can.",
+            "Leave the start frame at 0.",
+        )
+    source: FrameSource = _load(opener)(uri)
+    return source
+
+
+def _recording(name: str, start_frame: int) -> FrameSource:
+    path, rate_hz = _path_and_rate(name)
+    if os.path.isdir(path):
+        opener = _load(FOLDER)
+    elif os.path.isfile(path):
+        opener = _load(VIDEO)
+    else:
+        is_there = os.path.exists(path)
+        what = "is neither a file nor a folder" if is_there else "does not exist"
+        raise SourceError(f"{path} {what}.", _REMEDY)
+    rate = {} if rate_hz is None else {"rate_hz": rate_hz}
+    source: FrameSource = opener(path, start_frame=start_frame, **rate)
+    return source
+
+
+def _path_and_rate(name: str) -> tuple[Path, float | None]:
+    """Split PATH?rate=HZ; the name of something that exists may itself hold a `?`."""
+    plain, mark, query = name.rpartition("?")
+    if not mark or os.path.exists(name):
+        plain, query = name, ""
+    if not plain:
+        raise SourceError(f"{name!r} names no source.", _REMEDY)
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    if query and set(options) != {"rate"}:
+        raise SourceError(
+            f"{name} has the option {query!r}, expected rate=HZ.", f"Write {plain}?rate=9"
+        )
+    return Path(plain), _rate(options["rate"], plain) if options else None
+
+
+def _rate(text: str, plain: str) -> float:
+    try:
+        rate_hz = float(text)
+    except ValueError:
+        rate_hz = math.nan
+    if not 0 < rate_hz < math.inf:
+        raise SourceError(
+            f"The frame rate of {plain} is {text!r}, expected a number above 0 Hz.",
+            f"Write {plain}?rate=9",
+        )
+    return rate_hz
+
+
+def _load(opener: str) -> Callable[..., Any]:
+    module, _, name = opener.partition(":")
+    function: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    return function

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from thermedge.frame import Frame
+from thermedge.geometry import Box
 
 
 class FrameSource(Protocol):
@@ -16,6 +17,7 @@ class FrameSource(Protocol):
     rate_hz: float  # nominal
     live: bool  # True: frames that nobody takes in time are gone; False: a recording waits
     num_frames: int | None  # None when it is not known beforehand
+    start_box: Box | None  # the target in the first frame; only generated scenes know it
 
     def __iter__(self) -> Iterator[Frame]:
         """Yield frames whose counts are valid until the next one is asked for.
@@ -23,6 +25,14 @@ class FrameSource(Protocol):
         Raises:
             SourceError: The stream breaks in the middle.
         """
+        ...
+
+    def __enter__(self) -> FrameSource:
+        """Return itself."""
+        ...
+
+    def __exit__(self, *error: object) -> None:
+        """Close."""
         ...
 
     def close(self) -> None:

@@ -1,0 +1,60 @@
+# Every target makes what it needs under .venv/ and build/. A second call reuses that,
+# until setup.cfg or constraints.txt changes; `make clean` starts over.
+PYTHON ?= python3
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint types bench wheel clean
+.NOTPARALLEL: # two editable installs at once would write the same files
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+
+demo: .venv/demo/ready ## Track a target with the shipped tracker, without camera or board
+	.venv/demo/bin/python -m thermedge demo
+
+test: .venv/dev/ready ## Run the fast tests
+	.venv/dev/bin/python -m pytest
+
+check: lint types test ## Run lint, types and test
+
+lint: .venv/dev/ready ## Look for mistakes, and for another format than ruff's
+	.venv/dev/bin/ruff check .
+	.venv/dev/bin/ruff format --check .
+
+types: .venv/dev/ready ## Check the type annotations
+	rm -rf build/types && mkdir -p build/types/thermedge
+	ln -s $(addprefix ../../../,$(wildcard core/*.py) $(FOLDERS)) build/types/thermedge/
+	.venv/dev/bin/mypy
+
+bench: .venv/bench/ready ## Compare the shipped tracker with OpenCV's trackers
+	.venv/bench/bin/python -m thermedge bench
+
+wheel: .venv/demo/ready ## Build the wheel into dist/
+	rm -rf build/lib build/bdist.*
+	.venv/demo/bin/python -m pip wheel --no-deps --no-build-isolation --wheel-dir dist .
+
+clean: ## Remove all that these targets made
+	rm -rf .venv build dist demo_out thermedge.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+
+# Folder x/ is the package thermedge.x, and core/ is thermedge itself; mypy sees it by links.
+FOLDERS = $(filter-out core,$(patsubst %/__init__.py,%,$(wildcard */__init__.py)))
+
+ENVIRONMENTS := .venv/demo .venv/dev .venv/bench
+.venv/demo/ready: THERMEDGE = .
+.venv/dev/ready: THERMEDGE = '.[export,dev]'
+# Both builds of OpenCV provide cv2 and overwrite each other. So this one has setup.cfg's
+# dependencies by name, with the build that brings KCF and CSRT in place of the plain one.
+.venv/bench/ready: THERMEDGE = . --no-deps
+.venv/bench/ready: FIRST = numpy opencv-contrib-python-headless onnxruntime rich "tomli; python_version < '3.11'"
+
+$(ENVIRONMENTS:=/ready): %/ready: setup.cfg constraints.txt
+	@$(NEW_ENOUGH) || { echo >&2 "$(TOO_OLD)"; exit 2; }; $(HAS_VENV) || { echo >&2 "$(NO_VENV)"; exit 2; }
+	$(PYTHON) -m venv $*
+	$*/bin/python -m pip install --quiet --constraint constraints.txt setuptools $(FIRST)
+	$*/bin/python -m pip install --quiet --constraint constraints.txt --no-build-isolation --editable $(THERMEDGE) && touch $@
+
+NEW_ENOUGH = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))'
+TOO_OLD = error: thermedge needs Python 3.10 or newer, and PYTHON=$(PYTHON) is not. Name one: make $(MAKECMDGOALS) PYTHON=python3.12
+HAS_VENV = $(PYTHON) -c 'import ensurepip' 2>/dev/null
+NO_VENV = error: $(PYTHON) can't make virtual environments. On Debian and Ubuntu: apt install python3-venv

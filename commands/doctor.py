@@ -1,0 +1,93 @@
+"""thermedge doctor: what this machine can run, and what is missing."""
+
+from __future__ import annotations
+
+import argparse
+
+# package -> what it is for here
+_OPTIONAL = {
+    "numpy": "everything",
+    "cv2": "pictures and recorded video",
+    "onnxruntime": "inference on the CPU (backend ort)",
+    "torch": "training and export, on the workstation only",
+    "onnx": "export, on the workstation only",
+    "safetensors": "checkpoints, on the workstation only",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags."""
+    parser.add_argument(
+        "--bundle",
+        action="append",
+        metavar="NAME|FOLDER",
+        help="check this bundle; may be given more than once; default: all shipped ones",
+    )
+    parser.add_argument("--backend", default="auto", help="inference engine: auto, ort")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print packages and bundles; exit status 2 when a bundle fails."""
+    from rich.console import Console
+
+    from thermedge.bundles import names
+    from thermedge.commands import USAGE_ERROR
+
+    console = Console()
+    _print_machine(console)
+    healthy = [_is_healthy(console, name, args.backend) for name in args.bundle or names()]
+    return 0 if all(healthy) else USAGE_ERROR
+
+
+def _print_machine(console: object) -> None:
+    import os
+    import platform
+    from importlib.metadata import PackageNotFoundError, version
+    from importlib.util import find_spec
+
+    from rich.console import Console
+    from rich.table import Table
+
+    import thermedge
+
+    assert isinstance(console, Console)
+    console.print(
+        f"thermedge {thermedge.__version__}, Python {platform.python_version()}, "
+        f"{platform.machine()}, {os.cpu_count()} CPUs",
+        highlight=False,
+    )
+    table = Table("package", "version", "for")
+    for package, purpose in _OPTIONAL.items():
+        found = "missing"
+        if find_spec(package) is not None:
+            try:
+                found = version({"cv2": "opencv-python-headless"}.get(package, package))
+            except PackageNotFoundError:
+                found = "installed"
+        table.add_row(package, found, purpose)
+    console.print(table)
+
+
+def _is_healthy(console: object, name: str, backend: str) -> bool:
+    from rich.console import Console
+
+    from thermedge import bundle
+    from thermedge.bundles import find
+    from thermedge.errors import ThermedgeError
+    from thermedge.runtime import golden
+
+    assert isinstance(console, Console)
+    try:
+        found = bundle.read(find(name))
+        gaps = golden.check(found, backend=backend)
+    except ThermedgeError as error:
+        console.print(f"{name}: FAILED: {error}", highlight=False, markup=False)
+        return False
+    console.print(
+        f"{name}: {found.manifest.tracker} {found.manifest.size} {found.manifest.precision}, "
+        f"all {len(found.manifest.files)} checksums match, golden vectors reproduced: largest "
+        f"difference {max(gaps.values()):.1e} of {golden.TOLERANCE:.0e} allowed",
+        highlight=False,
+        markup=False,
+    )
+    return True

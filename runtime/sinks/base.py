@@ -1,0 +1,32 @@
+"""The contract of everything that takes results."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from thermedge.frame import Frame
+from thermedge.runtime.track import Track
+
+
+class Sink(Protocol):
+    """Takes one Track per frame. Opened by `open_sink`, closed by its owner.
+
+    A file appears under its name when the sink is closed, complete and with all frames
+    so far; so the owner closes it on an error or interrupt too.
+    """
+
+    def write(self, frame: Frame, track: Track) -> None:
+        """Take what the tracker said about `frame`; keep no reference to its counts.
+
+        Raises:
+            SinkError: The result can't be written.
+        """
+        ...
+
+    def close(self) -> None:
+        """Complete the file and put it in its place. Calling it twice is allowed.
+
+        Raises:
+            SinkError: The file can't be completed, or not be put in its place.
+        """
+        ...

@@ -1,0 +1,37 @@
+"""Results as CSV: one row per frame."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from thermedge.runtime.sinks.lines import LineSink
+from thermedge.runtime.track import STAGES, Track
+
+COLUMNS = (
+    *("frame", "timestamp_ns", "x", "y", "w", "h", "score", "state", "dropped"),
+    *(f"ms_{stage}" for stage in STAGES),
+)
+
+
+def open_csv(path: Path) -> LineSink:
+    """Open a table of `COLUMNS`, with a header; boxes in px.
+
+    A stage that did not run leaves its field empty.
+
+    Raises:
+        SinkError: Nothing can be written at `path`.
+    """
+    return LineSink(path, _row, header=",".join(COLUMNS))
+
+
+def _row(track: Track) -> str:
+    x, y, w, h = track.box
+    stages = ",".join([_milliseconds(track.stage_ms.get(stage)) for stage in STAGES])
+    return (
+        f"{track.frame_index},{track.timestamp_ns},{x:.4f},{y:.4f},{w:.4f},{h:.4f},"
+        f"{track.score:.4f},{track.state},{track.dropped},{stages}"
+    )
+
+
+def _milliseconds(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"

@@ -1,0 +1,194 @@
+"""Frames of a recorded video, as one grey plane."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from thermedge.errors import SourceError
+from thermedge.frame import Frame
+from thermedge.geometry import Box
+from thermedge.runtime.sources.folder import SUFFIXES
+
+_LOG = logging.getLogger(__name__)
+
+# FFmpeg's tags of the pixel formats that OpenCV can hand out as they are decoded: grey of
+# 8 bits, and of 16 with the low byte first. All others arrive as 8-bit BGR.
+_DELIVERED_AS_STORED = (b"Y800", b"Y1\x00\x10")
+
+
+class VideoSource:
+    """Delivers the frames of one video file, each with its number in the file.
+
+    Grey video (8 bits; 16 bits in FFV1) is delivered as it was stored, anything else as
+    8-bit luma, which is exact for grey replicated in three channels. Iterating continues
+    where the last iteration stopped. No array is allocated after the first frame.
+
+    Args:
+        path: A regular file that FFmpeg decodes.
+        rate_hz: Frame rate, in place of the file's own.
+        start_frame: First frame delivered. All before it are decoded: seeking by
+            timestamp is quicker, but misses by some frames in files with B-frames or gaps.
+
+    Raises:
+        SourceError: There is no frame to deliver, or its counts would be flattened.
+    """
+
+    live = False
+    start_box: Box | None = None  # a recording does not say where its target is
+
+    def __init__(self, path: Path, *, rate_hz: float | None = None, start_frame: int = 0) -> None:
+        self._path = path
+        self._capture = _opened(path)
+        tag = _tag(self._capture)
+        if tag in _DELIVERED_AS_STORED:
+            self._capture.set(cv2.CAP_PROP_CONVERT_RGB, 0)
+        self.rate_hz = self._rate() if rate_hz is None else rate_hz
+        promised = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        self._promised = promised if promised > start_frame else None
+        self.num_frames = None if self._promised is None else self._promised - start_frame
+        self._next = start_frame
+        self._picture = self._first(start_frame)
+        self._has_first = True
+        self.height_px, self.width_px = self._picture.shape[:2]
+        self._is_colour = self._picture.ndim == 3
+        self._grey = self._picture
+        if self._is_colour:
+            self._grey = np.empty((self.height_px, self.width_px), np.uint8)
+        self._check_depth(stored_bits(tag))
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield frames whose counts are valid until the next one is asked for.
+
+        A file that ends before the frames it promises is logged as a warning.
+
+        Raises:
+            SourceError: The picture's size changes.
+        """
+        bits = 8 * self._grey.itemsize
+        while self._has_first or self._read():
+            self._has_first = False
+            if self._is_colour:
+                cv2.cvtColor(self._picture, cv2.COLOR_BGR2GRAY, dst=self._grey)
+            index = self._next
+            self._next += 1
+            yield Frame(self._grey, index, round(index * 1e9 / self.rate_hz), bits)
+
+    def close(self) -> None:
+        """Let go of the file; iterations end. Calling it twice is allowed."""
+        self._has_first = False
+        self._capture.release()
+
+    def __enter__(self) -> VideoSource:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _read(self) -> bool:
+        if not self._capture.isOpened():
+            return False
+        is_read, picture = self._capture.read(self._picture)
+        if not is_read:
+            if self._promised is not None and self._next < self._promised:
+                _LOG.warning(
+                    "%s ends early: it promises %d frames, %d could be read.",
+                    self._path,
+                    self._promised,
+                    self._next,
+                )
+            self.close()
+        elif picture.shape != self._picture.shape:
+            raise SourceError(
+                f"Frame {self._next} of {self._path} is {picture.shape[1]}x{picture.shape[0]} px, "
+                f"expected {self.width_px}x{self.height_px} px as the frames before.",
+                "Split the video where its size changes.",
+            )
+        return is_read
+
+    def _check_depth(self, stored: int | None) -> None:
+        delivered = 8 * self._grey.itemsize
+        if stored is not None and stored > delivered:
+            raise SourceError(
+                f"{self._path} stores counts of {stored} bits, of which OpenCV delivers "
+                f"{delivered}; expected grey of 8 bits, or of 16 with the low byte first.",
+                f"Convert it: ffmpeg -i {self._path} -c:v ffv1 -pix_fmt gray16le OUT.mkv",
+            )
+
+    def _rate(self) -> float:
+        rate_hz = self._capture.get(cv2.CAP_PROP_FPS)
+        if not 0 < rate_hz < math.inf:
+            raise SourceError(
+                f"{self._path} tells no frame rate (came {rate_hz:g} Hz).",
+                f"Say it yourself, for example {self._path}?rate=30",
+            )
+        return rate_hz
+
+    def _first(self, start_frame: int) -> NDArray[Any]:
+        number = 0
+        while number < start_frame and self._capture.grab():
+            number += 1
+        is_read, picture = self._capture.read()
+        if is_read:
+            return picture
+        if number == 0:
+            raise SourceError(
+                f"{self._path} has no frame that can be read.",
+                "Play it elsewhere to see whether it is whole, or record it again.",
+            )
+        raise SourceError(
+            f"{self._path} can't start at frame {start_frame}: it holds {number} frames.",
+            f"Start at a frame from 0 to {number - 1}.",
+        )
+
+
+def stored_bits(tag: bytes) -> int | None:
+    """Return the bits per count of FFmpeg's grey pixel format `tag`, None if it has colour."""
+    if tag == b"Y800":
+        return 8
+    if tag[:2] == b"Y1":  # low byte first
+        return tag[3]
+    return tag[0] if tag[2:] == b"1Y" else None
+
+
+def _tag(capture: cv2.VideoCapture) -> bytes:
+    return (int(capture.get(cv2.CAP_PROP_CODEC_PIXEL_FORMAT)) & 0xFFFFFFFF).to_bytes(4, "little")
+
+
+def _opened(path: Path) -> cv2.VideoCapture:
+    if path.suffix.lower() in SUFFIXES:
+        raise SourceError(
+            f"{path} is a single picture, expected a video.",
+            f"Give the folder of the pictures: {path.parent}",
+        )
+    try:
+        with path.open("rb") as file:
+            is_empty = not file.read(1)
+    except OSError as error:
+        raise SourceError(
+            f"{path} can't be read: {error.strerror}.", "Give a video that this user may read."
+        ) from error
+    if is_empty:
+        raise SourceError(f"{path} is an empty file.", "Copy or record it again.")
+    # An absolute path, so that FFmpeg never takes a file's name for a protocol or a pattern.
+    capture = cv2.VideoCapture(str(path.resolve()), cv2.CAP_FFMPEG)
+    if not capture.isOpened():
+        raise SourceError(
+            f"{path} is not a video that can be decoded: it is damaged or of another format.",
+            "Convert it (ffmpeg -i IN OUT.mp4); if it plays elsewhere, "
+            "pip install opencv-python-headless, which brings FFmpeg.",
+        )
+    return capture

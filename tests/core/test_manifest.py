@@ -1,0 +1,37 @@
+"""Facts about what a bundle says of itself."""
+
+import dataclasses
+import json
+from typing import Any
+
+import pytest
+
+from thermedge.manifest import Manifest
+from thermedge.records import RecordError, from_mapping, to_mapping
+
+
+def test_a_manifest_comes_back_from_its_json(manifest: Manifest) -> None:
+    assert from_mapping(Manifest, json.loads(json.dumps(to_mapping(manifest)))) == manifest
+
+
+def test_only_what_is_carried_between_frames_may_be_left_out() -> None:
+    required = [f.name for f in dataclasses.fields(Manifest) if f.default is f.default_factory]
+    assert {f.name for f in dataclasses.fields(Manifest)} - set(required) == {"carried"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"precision": "int3"}, "precision is 'int3', expected one of"),
+        ({"memory": {"kind": "tape"}}, "memory.kind is 'tape', expected one of"),
+        ({"head": {"kind": "corner"}}, "head lacks the key 'stride_px'"),
+        ({"parity": {"score": {"fused": 0.0}}}, "parity.score lacks the key 'onnx'"),
+        ({"track": {"inputs": [{"name": "x"}], "outputs": []}}, r"track.inputs\[0\] lacks the key"),
+        ({"licenses": "MIT"}, "Manifest has no key 'licenses'"),
+    ],
+)
+def test_what_the_runtime_does_not_know_is_refused(
+    manifest: Manifest, changes: dict[str, Any], complaint: str
+) -> None:
+    with pytest.raises(RecordError, match=f"^{complaint}"):
+        from_mapping(Manifest, to_mapping(manifest) | changes)

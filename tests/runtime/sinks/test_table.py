@@ -1,0 +1,57 @@
+"""Facts about results in CSV."""
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+from thermedge.frame import Frame
+from thermedge.runtime.sinks.table import COLUMNS, open_csv
+from thermedge.runtime.track import STAGES, Track
+
+
+def test_the_header_names_every_column() -> None:
+    columns = ",".join(COLUMNS[:9])
+    assert columns == "frame,timestamp_ns,x,y,w,h,score,state,dropped"
+    assert COLUMNS[9:] == tuple(f"ms_{stage}" for stage in STAGES)
+
+
+def test_one_row_per_frame_says_everything(tmp_path: Path, frame: Frame, track: Track) -> None:
+    sink = open_csv(tmp_path / "a.csv")
+    sink.write(frame, track)
+    sink.write(frame, replace(track, frame_index=8))
+    sink.close()
+    with (tmp_path / "a.csv").open(newline="") as file:
+        first, second = csv.DictReader(file)
+    assert {key: value for key, value in first.items() if not key.startswith("ms_")} == {
+        "frame": "7",
+        "timestamp_ns": "233333333",
+        "x": "12.3457",
+        "y": "20.5000",
+        "w": "9.8765",
+        "h": "7.0000",
+        "score": "0.8765",
+        "state": "tracking",
+        "dropped": "2",
+    }
+    assert second["frame"] == "8"
+
+
+def test_a_stage_that_did_not_run_leaves_its_field_empty(
+    tmp_path: Path, frame: Frame, track: Track
+) -> None:
+    sink = open_csv(tmp_path / "a.csv")
+    sink.write(frame, track)
+    sink.close()
+    with (tmp_path / "a.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    stages = {stage: row[f"ms_{stage}"] for stage in STAGES}
+    assert {stage: ms for stage, ms in stages.items() if ms} == {
+        "wait": "30.0000",
+        "crop": "0.2500",
+        "infer": "3.4568",
+    }
+
+
+def test_a_run_without_frames_leaves_the_header(tmp_path: Path) -> None:
+    open_csv(tmp_path / "a.csv").close()
+    assert (tmp_path / "a.csv").read_text() == ",".join(COLUMNS) + "\n"

@@ -1,0 +1,73 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from thermedge.geometry import Box
+from thermedge.manifest import HeadSpec
+from thermedge.runtime.crop import Window
+from thermedge.runtime.decode import Decoder
+
+HEAD = HeadSpec(kind="centre", stride_px=8, size="template")
+
+
+def empty_maps():
+    return {
+        name: np.zeros((1, count, 20, 20), np.float32)
+        for name, count in (("score", 1), ("offset", 2), ("size", 2), ("spread", 2))
+    }
+
+
+@given(
+    st.floats(20, 300),
+    st.floats(20, 230),
+    st.floats(6, 60),
+    st.floats(6, 60),
+    st.floats(-60, 60),
+    st.floats(-60, 60),
+    st.floats(-0.5, 0.5),
+)
+def test_a_box_written_into_the_maps_is_read_back(x, y, w, h, dx, dy, ln_grown):
+    window = Window.around(Box(x, y, w, h), 4.0, 160)
+    template = (w * window.scale, h * window.scale)
+    cx, cy = (80 + dx) / 8, (80 + dy) / 8  # cells
+    column, row = int(cx), int(cy)
+    maps = empty_maps()
+    maps["score"][0, 0, row, column] = 0.9
+    maps["offset"][0, :, row, column] = cx - column - 0.5, cy - row - 0.5
+    maps["size"][0, :, row, column] = ln_grown, -ln_grown
+
+    found = Decoder(HEAD, 20, 0.4).best(maps, window, template)
+
+    assert found.score == pytest.approx(0.9)
+    assert found.cx == pytest.approx(x + w / 2 + dx / window.scale, abs=1e-3)
+    assert found.cy == pytest.approx(y + h / 2 + dy / window.scale, abs=1e-3)
+    assert found.ln_w == pytest.approx(math.log(w) + ln_grown, abs=1e-5)
+    assert found.ln_h == pytest.approx(math.log(h) - ln_grown, abs=1e-5)
+
+
+def test_of_two_equal_peaks_the_nearer_to_the_middle_wins_only_when_centred():
+    maps = empty_maps()
+    maps["score"][0, 0, 0, 0] = 0.8
+    maps["score"][0, 0, 10, 11] = 0.75
+    decoder, window = Decoder(HEAD, 20, 0.4), Window(80, 80, 160, 160)
+
+    assert decoder.best(maps, window, (40, 40)).score == pytest.approx(0.75)
+    assert decoder.best(maps, window, (40, 40), centred=False).score == pytest.approx(0.8)
+
+
+def test_the_score_returned_is_the_network_s_own():
+    maps = empty_maps()
+    maps["score"][0, 0, 0, 0] = 0.8
+    found = Decoder(HEAD, 20, 0.9).best(maps, Window(80, 80, 160, 160), (40, 40))
+    assert found.score == pytest.approx(0.8)
+
+
+def test_the_spread_leaves_as_a_scale():
+    maps = empty_maps()
+    maps["score"][0, 0, 4, 5] = 1.0
+    maps["spread"][0, :, 4, 5] = math.log(0.05), math.log(0.3)
+    found = Decoder(HEAD, 20, 0.4).best(maps, Window(80, 80, 160, 160), (40, 40))
+    assert (found.spread_w, found.spread_h) == pytest.approx((0.05, 0.3))

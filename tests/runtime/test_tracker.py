@@ -1,0 +1,208 @@
+import tracemalloc
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from thermedge.errors import TargetError
+from thermedge.frame import Frame
+from thermedge.geometry import Box
+
+
+def frame(index, place=None, side=20, shutter="none", dtype=np.uint8, shape=(256, 320)):
+    """A warm square of `side` px whose middle is `place`, on a cold scene."""
+    counts = np.full(shape, 20, dtype)
+    if place is not None:
+        x, y = (round(value - side / 2) for value in place)
+        counts[max(y, 0) : max(y + side, 0), max(x, 0) : max(x + side, 0)] = 230
+    return Frame(counts, index, index * 33_333_333, bits=8, shutter=shutter)
+
+
+def started(tracker, place=(100, 100), **kwargs):
+    tracker.init(frame(0, place, **kwargs), Box.from_center(*place, 20, 20))
+    return tracker
+
+
+def test_the_box_follows_a_moving_target(make_tracker):
+    tracker = started(make_tracker())
+    for index in range(1, 60):
+        place = (100 + index, 100 + index / 2)
+        track = tracker.update(frame(index, place))
+        # The stand-in network knows whole cells only, and a cell is 4 px of this frame.
+        assert track.box.center == pytest.approx(place, abs=8)
+        assert track.state == "tracking"
+
+
+def test_a_target_that_vanishes_is_coasted_then_lost_and_reacquired_elsewhere(make_tracker):
+    tracker = started(make_tracker())
+    states = [tracker.update(frame(index)).state for index in range(1, 10)]
+    assert states == ["coasting"] * 5 + ["lost"] * 4
+
+    for index in range(10, 30):
+        track = tracker.update(frame(index, (280, 30)))
+        if track.state == "reacquired":
+            break
+    assert track.box.center == pytest.approx((280, 30), abs=8)
+    assert tracker.update(frame(31, (280, 30))).state == "tracking"
+
+
+def test_a_missing_frame_costs_a_bounded_number_of_inferences(make_tracker):
+    tracker = started(make_tracker(scan_windows=4))
+    for index in range(1, 12):
+        before = tracker._net.runs
+        tracker.update(frame(index))
+        assert tracker._net.runs - before <= 5
+
+
+def test_while_the_shutter_is_closed_no_network_runs_and_the_box_drifts_on(make_tracker):
+    tracker = started(make_tracker())
+    for index in range(1, 11):
+        last = tracker.update(frame(index, (100 + 2 * index, 100)))
+    runs = tracker._net.runs
+    tracks = [tracker.update(frame(i, (0, 0), shutter="closed")) for i in range(11, 20)]
+    assert tracker._net.runs == runs
+    assert {track.state for track in tracks} <= {"coasting", "lost"}
+    assert all(track.score == 0 for track in tracks)
+    assert last.box.x < tracks[-1].box.x < last.box.x + 2 * 9 + 2
+
+
+def test_after_the_shutter_the_target_is_found_two_windows_away(make_tracker):
+    tracker = started(make_tracker(lost_after_frames=100))
+    for index in range(1, 20):
+        tracker.update(frame(index, shutter="closed"))
+    track = tracker.update(frame(20, (190, 60), shutter="settling"))
+    assert track.box.center == pytest.approx((190, 60), abs=8)
+
+
+def test_nothing_is_remembered_around_a_shutter_event(make_tracker):
+    tracker = started(make_tracker())
+    template = tracker._memory._net
+    runs = template.runs
+    for index in range(1, 20):
+        shutter = "imminent" if index < 10 else "settling"
+        tracker.update(frame(index, (100, 100), shutter=shutter))
+    assert template.runs == runs
+    for index in range(20, 30):
+        tracker.update(frame(index, (100, 100)))
+    assert template.runs > runs
+
+
+def test_an_uncertain_size_is_drawn_to_the_first_one_and_a_certain_one_is_followed(make_tracker):
+    def size_after(ln_spread):
+        tracker = started(make_tracker())
+        tracker._net.ln_size, tracker._net.ln_spread = 0.3, ln_spread
+        for index in range(1, 3):
+            box = tracker.update(frame(index, (100, 100))).box
+        return box.w
+
+    assert size_after(-6.0) == pytest.approx(20 * np.exp(0.3 * 0.75), rel=0.1)
+    assert size_after(0.0) < 20 * np.exp(0.05)
+
+
+def test_lost_frames_are_counted_from_the_sequence_number(make_tracker):
+    tracker = started(make_tracker())
+    assert tracker.update(frame(1, (100, 100))).dropped == 0
+    assert tracker.update(frame(5, (100, 100))).dropped == 3
+
+
+def test_a_target_leaving_the_frame_keeps_the_box_at_its_border(make_tracker):
+    tracker = started(make_tracker(), place=(20, 100))
+    for index in range(1, 20):
+        box = tracker.update(frame(index, (20 - 2 * index, 100))).box
+    assert 0 <= box.center[0] < 320
+
+
+def largest_growth(tracker, frames):
+    """Return the most memory (bytes) that any update took on top of what was there."""
+    largest = 0
+    tracemalloc.start()
+    try:
+        for index, item in enumerate(frames):
+            item = replace(item, index=1000 + index)
+            before = tracemalloc.get_traced_memory()[0]
+            tracemalloc.reset_peak()
+            tracker.update(item)
+            largest = max(largest, tracemalloc.get_traced_memory()[1] - before)
+    finally:
+        tracemalloc.stop()
+    return largest
+
+
+# Boxes, floats, times and the Track of a frame take 3.3 kB. The smallest array pair of the
+# loop, two 20x20 float32 maps, would add 3.2 kB. tracemalloc sees NumPy's and OpenCV's arrays.
+OBJECTS_ONLY = 3800
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_no_array_is_allocated_while_tracking(make_tracker, dtype):
+    tracker = started(make_tracker(), dtype=dtype)
+    frames = [frame(i, (100 + i % 7, 100), dtype=dtype) for i in range(1, 40)]
+    for item in frames[:5]:
+        tracker.update(item)
+    assert largest_growth(tracker, frames) < OBJECTS_ONLY
+
+
+def test_no_array_is_allocated_while_searching(make_tracker):
+    tracker = started(make_tracker())
+    frames = [frame(i) for i in range(1, 40)]
+    for item in frames[:5]:  # the list of scan windows is laid out once per loss
+        tracker.update(item)
+    assert largest_growth(tracker, frames[5:]) < OBJECTS_ONLY
+
+
+def test_the_measure_of_allocations_sees_a_single_map(make_tracker):
+    tracker = started(make_tracker())
+    frames = [frame(i, (100, 100)) for i in range(1, 10)]
+    for item in frames:
+        tracker.update(item)
+    run = tracker._net.run
+    tracker._net.run = lambda: (np.empty((2, 20, 20), np.float32), run())
+    assert largest_growth(tracker, frames) > OBJECTS_ONLY
+
+
+@pytest.mark.parametrize(
+    ("box", "told"),
+    [
+        (Box(10, 10, 0, 5), "no area"),
+        (Box(10, 10, -4, 5), "no area"),
+        (Box(float("nan"), 10, 4, 5), "not a finite"),
+        (Box(400, 10, 20, 20), "outside"),
+        (Box(-100, -100, 20, 20), "outside"),
+        (Box(0, 0, 330, 20), "larger"),
+    ],
+)
+def test_an_impossible_box_is_refused_with_its_values(make_tracker, box, told):
+    tracker = make_tracker()
+    with pytest.raises(TargetError, match=told):
+        tracker.init(frame(0), box)
+    assert not tracker.started
+
+
+def test_a_track_can_not_start_on_the_closed_shutter(make_tracker):
+    with pytest.raises(TargetError, match="shutter"):
+        make_tracker().init(frame(0, (50, 50), shutter="closed"), Box(40, 40, 20, 20))
+
+
+def test_a_frame_of_another_size_is_refused(make_tracker):
+    tracker = started(make_tracker())
+    with pytest.raises(TargetError, match="160x120"):
+        tracker.update(frame(1, shape=(120, 160)))
+
+
+def test_update_before_init_is_refused(make_tracker):
+    with pytest.raises(TargetError, match="init"):
+        make_tracker().update(frame(0))
+
+
+def test_closing_closes_both_networks(make_tracker):
+    with started(make_tracker()) as tracker:
+        pass
+    assert tracker._net.closed
+    assert tracker._memory._net.closed
+
+
+def test_stages_add_up_to_the_time_spent(make_tracker):
+    tracker = started(make_tracker())
+    track = tracker.update(frame(1, (100, 100)))
+    assert set(track.stage_ms) == {"scale", "crop", "infer", "decode", "update"}
+    assert all(value >= 0 for value in track.stage_ms.values())
