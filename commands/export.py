@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 
@@ -27,12 +28,17 @@ def run(args: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.table import Table
 
+    from thermedge.optional import require
+
+    for package in ("torch", "safetensors", "onnx", "onnxscript"):  # before what imports them
+        require(package, "exporting")
+
     from thermedge.export import package, settings
     from thermedge.models import checkpoint
 
     saved = checkpoint.load(args.checkpoint)
     chosen = args.settings or settings.shipped(saved.tracker, saved.size)
-    name = args.name or args.out.name
+    name = args.name or Path(os.path.abspath(args.out)).name
     console = Console()
     with console.status("fusing, exporting and comparing"):
         manifest = package.export(args.checkpoint, settings.read(chosen), args.out, name)

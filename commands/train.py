@@ -41,13 +41,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train with a progress line, and print where the checkpoint lies."""
-    import torch
+    from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from thermedge.errors import ThermedgeError
+    from thermedge.optional import require
+
+    for flag, value in (("--threads", args.threads), ("--workers", args.workers)):
+        if value < 0:
+            raise ThermedgeError(f"{flag} is {value}.", "Give a whole number from 0 up.")
+    for package in ("torch", "safetensors"):  # before the modules that import them
+        require(package, "training")
 
     from thermedge.training import loop, recipe
 
-    if args.threads > 0:
-        torch.set_num_threads(args.threads)
     plan, text = recipe.read(args.recipe)
     folder = args.out or Path("runs") / plan.name
     columns = (
@@ -56,12 +63,13 @@ def run(args: argparse.Namespace) -> int:
         TextColumn("{task.fields[text]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns) as bar:
+    with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("train", total=None, text="preparing the data")
 
         def show(now: loop.Progress) -> None:
             bar.update(
                 task,
+                total=now.steps,
                 completed=now.step,
                 total=now.steps,
                 text=f"{now.samples_per_s:.0f} pairs/s  loss {now.loss:.2f}  "
@@ -74,6 +82,7 @@ def run(args: argparse.Namespace) -> int:
             data=args.data,
             start_from=args.start_from,
             workers=args.workers,
+            threads=args.threads,
             report=show,
         )
     print(last)

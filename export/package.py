@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 import tempfile
@@ -22,9 +23,11 @@ from thermedge.manifest import FORMAT, DataCredit, Manifest, Origin
 from thermedge.models import checkpoint as checkpoints
 from thermedge.models.checkpoint import Checkpoint
 from thermedge.models.fuse import fused
-from thermedge.training import recipe
+from thermedge.models.stdtrack import StdTrack
+from thermedge.toml import loads
 
 _LICENCE = "Apache-2.0"
+_DECISIVE = ("core", "models", "runtime", "export")  # folders whose code makes a bundle
 
 
 def export(checkpoint_path: Path, settings: Settings, folder: Path, name: str) -> Manifest:
@@ -37,6 +40,7 @@ def export(checkpoint_path: Path, settings: Settings, folder: Path, name: str) -
         BundleError: `folder` holds something that is not a bundle, or can't be written.
         ThermedgeError: The exported graphs do not compute what was trained.
     """
+    folder = Path(os.path.abspath(folder))  # "." has no name beside which to write
     _check_target(folder)
     saved = checkpoints.load(checkpoint_path)
     try:
@@ -121,43 +125,48 @@ class Counts:
     bytes: int  # of the track graph
 
 
-def _parameters(net: checkpoints.StdTrack) -> int:
+def _parameters(net: StdTrack) -> int:
     return sum(parameter.numel() for parameter in net.parameters())
 
 
 def _origin(saved: Checkpoint, checkpoint_sha256: str) -> Origin:
-    plan = recipe.parse(saved.recipe, "the checkpoint's recipe")
+    plan = loads(saved.recipe)  # training has checked its keys
     return Origin(
         commit=_commit(),
         checkpoint_sha256=checkpoint_sha256,
-        recipe=plan.name,
+        recipe=plan["name"],
         samples=saved.samples,
-        seed=plan.seed,
+        seed=plan["seed"],
         date=datetime.now(timezone.utc).date().isoformat(),
         data=tuple(
-            DataCredit(name=data.name, licence=data.licence, credit=data.credit)
-            for data in plan.data
+            DataCredit(name=data["name"], licence=data["licence"], credit=data["credit"])
+            for data in plan["data"]
         ),
     )
 
 
 def _commit() -> str:
-    """Return the checkout's commit, marked when files differ, or the version outside one."""
-    folder = Path(__file__).parent
+    """Return the checkout's commit, marked when code differs, or the version outside one."""
+    here = Path(__file__)
 
     def git(*arguments: str) -> str:
         done = subprocess.run(
-            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False
+            ["git", "-C", str(here.parents[1]), *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         return done.stdout.strip() if done.returncode == 0 else ""
 
     try:
-        commit = git("rev-parse", "--short=12", "HEAD")
+        # An installed copy can lie in somebody else's checkout, which does not track it.
+        known = git("ls-files", "--", str(here))
+        commit = git("rev-parse", "--short=12", "HEAD") if known else ""
     except FileNotFoundError:
         commit = ""
     if not commit:
         return f"thermedge {thermedge.__version__}"
-    return f"{commit}-modified" if git("status", "--porcelain", "--", ".") else commit
+    return f"{commit}-modified" if git("status", "--porcelain", "--", *_DECISIVE) else commit
 
 
 def model_card(name: str, saved: Checkpoint, origin: Origin, counts: Counts) -> str:
@@ -201,6 +210,11 @@ def _take_place(draft: Path, folder: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
         folder.rename(old)
-    draft.rename(folder)
+    try:
+        draft.rename(folder)
+    except OSError:
+        if old.exists():
+            old.rename(folder)
+        raise
     sync(folder.parent)
     shutil.rmtree(old, ignore_errors=True)

@@ -81,7 +81,18 @@ def load(path: Path) -> Checkpoint:
 
 
 def network(checkpoint: Checkpoint) -> StdTrack:
-    """Return the checkpoint's network with its averaged weights, in eval mode."""
+    """Return the checkpoint's network with its averaged weights, in eval mode.
+
+    Raises:
+        RecipeError: The network that this version builds has other weights.
+    """
     net = models.build(checkpoint.tracker, checkpoint.size)
-    net.load_state_dict(checkpoint.part("average"))
+    try:
+        net.load_state_dict(checkpoint.part("average"))
+    except RuntimeError as error:
+        raise RecipeError(
+            f"The checkpoint does not fit the {checkpoint.tracker} {checkpoint.size} of this "
+            f"version: {error}.",
+            "Use the version that trained it, or train again.",
+        ) from error
     return net.eval()

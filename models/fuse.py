@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -19,9 +20,8 @@ def fused(net: StdTrack) -> StdTrack:
     """
     plain = copy.deepcopy(net).eval()
     _replace_branches(plain)
-    mix = plain.get_submodule("mix.0")
-    assert isinstance(mix, nn.Conv2d)
-    plain.mix[0] = norm_into_next(plain.response_norm, mix)  # type: ignore[index, operator]
+    mix = cast(nn.Sequential, plain.mix)  # it was a RepConv until the line above
+    mix[0] = norm_into_next(plain.response_norm, cast(nn.Conv2d, mix[0]))
     plain.response_norm = nn.Identity()  # type: ignore[assignment]
     return plain
 

@@ -97,9 +97,9 @@ class StdTrack(nn.Module):
         self.box_tower = RepConv(c.head, c.head, kernels=(1, 3))
         self.score = nn.Conv2d(c.head, 1, 1)
         self.box = nn.Conv2d(c.head, 6, 1)
-        nn.init.constant_(self.score.bias, -4.0)  # few cells hold the target
+        nn.init.constant_(self.score.get_parameter("bias"), -4.0)  # few cells hold the target
         nn.init.normal_(self.box.weight, std=0.01)
-        nn.init.zeros_(self.box.bias)
+        nn.init.zeros_(self.box.get_parameter("bias"))
 
     def template(self, window: Tensor) -> TemplateTensors:
         """Encode template windows (B, 1, template_px, template_px) in [0, 1]."""

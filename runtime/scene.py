@@ -15,13 +15,11 @@ from thermedge.geometry import Box
 from thermedge.runtime.scene_background import background
 from thermedge.runtime.scene_cast import Actor, cast
 from thermedge.runtime.scene_paths import HORIZON
-from thermedge.runtime.scene_shapes import KINDS, Kind, Patch
+from thermedge.runtime.scene_shapes import Patch
 from thermedge.runtime.scene_spec import Occlusion, SceneSpec, demo_spec, random_spec
 from thermedge.runtime.sensor_model import Sensor, SensorSpec
 
 __all__ = [
-    "KINDS",
-    "Kind",
     "Occlusion",
     "Scene",
     "SceneFrame",
@@ -97,7 +95,12 @@ class Scene:
         """Return one frame.
 
         A closed shutter repeats the last picture before it, while the target moves on.
+
+        Raises:
+            IndexError: The scene has no such frame.
         """
+        if not 0 <= index < len(self):
+            raise IndexError(f"frame {index} of a scene with {len(self)} frames")
         spec = self.spec.sensor
         shown = self._sensor.shown_index(index)
         if self._shown is None or self._shown[0] != shown:

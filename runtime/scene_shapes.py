@@ -58,9 +58,8 @@ class Sprite:
             outline = np.rint(place * 16).astype(np.int32)
             cv2.fillPoly(heat, [outline], value, shift=4)
             cv2.fillPoly(cover, [outline], 1.0, shift=4)
-        fine: Patch = np.dstack([heat * texture, cover])
-        fine = np.asarray(cv2.GaussianBlur(fine, (0, 0), 1.0), np.float32)
-        self._levels = [fine]
+        fine = cv2.GaussianBlur(np.dstack([heat * texture, cover]), (0, 0), 1.0)
+        self._levels: list[Patch] = [np.asarray(fine, np.float32)]
         while self._levels[-1].shape[0] > 4:
             side = self._levels[-1].shape[0] // 2
             half = cv2.resize(self._levels[-1], (side, side), interpolation=cv2.INTER_AREA)

@@ -125,14 +125,13 @@ class Sensor:
 
     def shutter(self, index: int) -> Shutter:
         """Return what the shutter does at a frame, whether or not the camera tells."""
-        for event in self.spec.shutter_frames:
-            after = index - event
-            if 0 <= after < self._closed:
-                return "closed"
-            if 0 <= after < self._closed + self._settling:
-                return "settling"
-        if any(0 < event - index <= self._imminent for event in self.spec.shutter_frames):
+        if self.shown_index(index) != index:
+            return "closed"
+        events = self.spec.shutter_frames
+        if any(0 < event - index <= self._imminent for event in events):
             return "imminent"
+        if any(0 <= index - event < self._closed + self._settling for event in events):
+            return "settling"
         return "none"
 
     def shown_index(self, index: int) -> int:

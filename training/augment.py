@@ -45,7 +45,7 @@ class Augmenter:
         np.add(image, mean * (1 - gain) + lift, out=image)
 
     def _degrade(self, image: Image, rng: np.random.Generator) -> None:
-        size = image.shape[0]
+        size = int(image.shape[0])
         draw = rng.random(6)
         if draw[0] < 0.15:
             small = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -50,6 +51,7 @@ def train(
     data: Path,
     start_from: Path | None = None,
     workers: int = 1,
+    threads: int = 0,
     report: Callable[[Progress], None] = lambda progress: None,
 ) -> Path:
     """Train the recipe in `text` and return the last checkpoint.
@@ -63,14 +65,22 @@ def train(
         data: The folder that the recipe's paths are relative to.
         start_from: Checkpoint whose averaged weights a new run begins with.
         workers: Processes that prepare pairs.
+        threads: CPU threads for the network, 0 for all cores.
         report: Called after every step.
 
     Raises:
         RecipeError: The recipe or its data are wrong, or `folder` holds another run.
     """
     plan = recipe.parse(text, "the recipe")
-    folder.mkdir(parents=True, exist_ok=True)
-    run = _Run(plan, text, models.build(plan.tracker, plan.size))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RecipeError(
+            f"The run folder {folder} can't be made: {error.strerror}.", "Name another with -o."
+        ) from error
+    if threads:
+        torch.set_num_threads(threads)
+    run = _Run(plan, text)
     last = folder / LAST
     if last.exists():
         run.resume(checkpoints.load(last), last)
@@ -78,7 +88,7 @@ def train(
         run.begin_with(checkpoints.load(start_from))
     packs = {spec.name: pack.opened(spec, data) for spec in plan.data}
     sampler = PairSampler(plan, packs, run.net.config.crop)
-    with (folder / LOG).open("a", encoding="utf-8") as record:
+    with (folder / LOG).open("a", encoding="utf-8", buffering=1) as record:  # line by line
         _steps(run, sampler, workers, last, record.write, report)
     checkpoints.save(run.checkpoint(), last)
     return last
@@ -87,18 +97,18 @@ def train(
 class _Run:
     """The state that a checkpoint holds."""
 
-    def __init__(self, plan: Recipe, text: str, net: StdTrack) -> None:
+    def __init__(self, plan: Recipe, text: str) -> None:
         torch.manual_seed(plan.seed)
         self.plan, self.text, self.step, self.before = plan, text, 0, 0
-        self.net = models.build(plan.tracker, plan.size).to(memory_format=torch.channels_last)
+        net = models.build(plan.tracker, plan.size)
+        self.net: StdTrack = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = models.build(plan.tracker, plan.size)
         self.average.load_state_dict(self.net.state_dict())
         decayed = [p for p in self.net.parameters() if p.ndim > 1]
         plain = [p for p in self.net.parameters() if p.ndim <= 1]
+        groups: list[dict[str, Any]] = [{"params": decayed}, {"params": plain, "weight_decay": 0.0}]
         self.optimizer = torch.optim.AdamW(
-            [{"params": decayed}, {"params": plain, "weight_decay": 0.0}],
-            lr=plan.learning_rate,
-            weight_decay=plan.weight_decay,
+            groups, lr=plan.learning_rate, weight_decay=plan.weight_decay
         )
 
     @property
@@ -164,7 +174,7 @@ class _Run:
         targets = Targets(batch["template_size"], batch["target"], batch["present"])
         parts = losses(maps, targets)
         self.optimizer.zero_grad(set_to_none=True)
-        parts.total().backward()
+        torch.autograd.backward(parts.total())
         nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
         self.optimizer.step()
         self.step += 1

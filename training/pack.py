@@ -14,7 +14,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from thermedge import runtime
 from thermedge.errors import RecipeError
+from thermedge.files import sha256_of, sync
 from thermedge.training.recipe import DataSpec
 
 log = logging.getLogger(__name__)
@@ -55,18 +57,25 @@ def opened(spec: DataSpec, root: Path) -> Pack:
         root: The folder that the paths of recipes are relative to.
 
     Raises:
-        RecipeError: The data are not there.
+        RecipeError: The data are not there, or the pack can't be written.
     """
     folder = cache_folder() / "packs" / _key(spec, root)
     if not (folder / "index.npz").exists():
         log.info("packing %s into %s", spec.name, folder)
-        _write(_labelled(spec, root), folder)
-    index = np.load(folder / "index.npz")
-    pixels = np.memmap(folder / "pixels.u8", np.uint8, mode="r")
+        try:
+            _write(_labelled(spec, root), folder)
+        except OSError as error:
+            raise RecipeError(
+                f"The pack {folder} can't be written: {error}.",
+                "Make room there, or choose another place: THERMEDGE_CACHE=FOLDER",
+            ) from error
+    with np.load(folder / "index.npz") as file:
+        index = dict(file)
     if not len(index["tracks"]):
         raise RecipeError(
-            f"{spec.name} holds no labelled target.", f"Look into {root / spec.path}."
+            f"The data {spec.name!r} hold no labelled target.", f"Look into {root / spec.path}."
         )
+    pixels = np.memmap(folder / "pixels.u8", np.uint8, mode="r")
     return Pack(pixels, index["pictures"], index["boxes"], index["box_picture"], index["tracks"])
 
 
@@ -78,8 +87,19 @@ def _key(spec: DataSpec, root: Path) -> str:
             "Give the folder that holds the recipe's paths: --data FOLDER",
         )
     listing = sorted(path.name for path in folder.iterdir()) if spec.path else []
-    text = json.dumps([_VERSION, asdict(spec), str(folder), listing], sort_keys=True)
+    decisive = [sha256_of(path) for path in _decisive(spec, folder)]
+    text = json.dumps([_VERSION, asdict(spec), str(folder), listing, decisive], sort_keys=True)
     return f"{spec.name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
+def _decisive(spec: DataSpec, folder: Path) -> list[Path]:
+    """Return the small files whose content decides over the pack: labels, or the generator."""
+    if spec.kind == "sequences":
+        return sorted(folder.glob("*/groundtruth.txt"))
+    if spec.kind == "stills":
+        return sorted(folder.glob("boxes.csv"))
+    code = Path(runtime.__path__[0])
+    return [*sorted(code.glob("scene*.py")), code / "sensor_model.py", code / "scaling.py"]
 
 
 def _labelled(spec: DataSpec, root: Path) -> Iterator[Labelled]:
@@ -97,10 +117,21 @@ def _write(pictures: Iterable[Labelled], folder: Path) -> None:
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
+    try:
+        _fill(pictures, temporary)
+        for path in (*temporary.iterdir(), temporary):
+            sync(path)
+        shutil.rmtree(folder, ignore_errors=True)
+        temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _fill(pictures: Iterable[Labelled], folder: Path) -> None:
     shapes: list[tuple[int, int, int]] = []
     targets: dict[str, list[tuple[int, tuple[float, float, float, float]]]] = {}
     offset = 0
-    with (temporary / "pixels.u8").open("wb") as file:
+    with (folder / "pixels.u8").open("wb") as file:
         for picture, boxes in pictures:
             for key, box in boxes:
                 targets.setdefault(key, []).append((len(shapes), box))
@@ -111,11 +142,9 @@ def _write(pictures: Iterable[Labelled], folder: Path) -> None:
     counts = np.array([len(target) for target in targets.values()], np.int64)
     starts = np.cumsum(counts) - counts
     np.savez(
-        temporary / "index.npz",
+        folder / "index.npz",
         pictures=np.array(shapes, np.int64).reshape(-1, 3),
         boxes=np.array([box for _, box in flat], np.float32).reshape(-1, 4),
         box_picture=np.array([index for index, _ in flat], np.int64),
         tracks=np.stack([starts, counts], axis=1),
     )
-    shutil.rmtree(folder, ignore_errors=True)
-    temporary.rename(folder)

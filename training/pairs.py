@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from thermedge.errors import RecipeError
 from thermedge.geometry import Box
 from thermedge.manifest import CropSpec
 from thermedge.runtime.crop import Affine, Cropper, Window
@@ -36,14 +37,18 @@ class _Moment:
 
 
 class PairSampler:
-    """Makes the batches of one recipe."""
+    """Makes the batches of one recipe.
+
+    Raises:
+        RecipeError: Pairs need two moments of a target, and the data have none with two.
+    """
 
     def __init__(self, recipe: Recipe, packs: dict[str, Pack], crop: CropSpec) -> None:
         self._recipe, self._packs, self._crop = recipe, packs, crop
         shares = np.array([pair.share for pair in recipe.pairs])
         self._edges = np.cumsum(shares / shares.sum())
         self._tracks = [
-            _long_enough(packs[pair.data], 2 if pair.how == "track" else 1) for pair in recipe.pairs
+            _long_enough(packs[pair.data], pair) for pair in recipe.pairs
         ]
         self._cropper = Cropper()
         self._augmenter = Augmenter()
@@ -198,8 +203,15 @@ def _moment(pack: Pack, index: int) -> _Moment:
     return _Moment(int(pack.box_picture[index]), Box(x, y, w, h))
 
 
-def _long_enough(pack: Pack, boxes: int) -> NDArray[np.int64]:
-    return np.flatnonzero(pack.tracks[:, 1] >= boxes)
+def _long_enough(pack: Pack, spec: PairSpec) -> NDArray[np.int64]:
+    boxes = 2 if spec.how == "track" else 1
+    found = np.flatnonzero(pack.tracks[:, 1] >= boxes)
+    if not len(found):
+        raise RecipeError(
+            f"No target of the data {spec.data!r} is labelled twice, so none can be tracked.",
+            'Take how = "warp" for these data, or data with more labels.',
+        )
+    return found
 
 
 def _other_convention(

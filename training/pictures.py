@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,8 +22,14 @@ def from_sequences(folder: Path, every: int) -> Iterator[Labelled]:
     """Yield every n-th labelled frame of each clip below `folder`.
 
     A clip is a folder with `groundtruth.txt` (x,y,w,h px per frame, nan where unlabelled)
-    beside a video.
+    beside an 8-bit video.
+
+    Raises:
+        RecipeError: There is no clip, a clip has no video or several, or wider counts.
+        DatasetError: A line of `groundtruth.txt` is no box.
+        SourceError: A video can't be read.
     """
+    from thermedge.evaluation.box_files import read_boxes
     from thermedge.runtime.sources import open_source
 
     clips = sorted(path.parent for path in folder.glob("*/groundtruth.txt"))
@@ -31,15 +38,30 @@ def from_sequences(folder: Path, every: int) -> Iterator[Labelled]:
             f"{folder} holds no clip.", "A clip is a folder with groundtruth.txt and a video."
         )
     for clip in clips:
-        truth = np.loadtxt(clip / "groundtruth.txt", delimiter=",", ndmin=2)
-        (video,) = clip.glob("video.*")
-        with open_source(video) as frames:
+        truth = read_boxes(clip / "groundtruth.txt")
+        with open_source(_video(clip)) as frames:
             for number, frame in enumerate(frames):
                 if number % every or number >= len(truth):
                     continue
+                if frame.counts.dtype != np.uint8:
+                    raise RecipeError(
+                        f"The video in {clip} has 16-bit counts, expected 8 bits.",
+                        "Scale it to 8 bits first, as the camera's own AGC would.",
+                    )
                 x, y, w, h = (float(value) for value in truth[number])
-                if min(w, h) >= _MIN_SIDE_PX:
+                if math.isfinite(x + y + w + h) and min(w, h) >= _MIN_SIDE_PX:
                     yield np.asarray(frame.counts, np.uint8), [(clip.name, (x, y, w, h))]
+
+
+def _video(clip: Path) -> Path:
+    videos = sorted(clip.glob("video.*"))
+    if len(videos) != 1:
+        came = ", ".join(path.name for path in videos) or "none"
+        raise RecipeError(
+            f"{clip} must hold one video beside groundtruth.txt, but holds {came}.",
+            "Name it video.mp4, or another suffix that FFmpeg knows.",
+        )
+    return videos[0]
 
 
 def from_scenes(scenes: int, frames: int) -> Iterator[Labelled]:
@@ -59,7 +81,8 @@ def from_scenes(scenes: int, frames: int) -> Iterator[Labelled]:
             if shot.visible_fraction < 0.4 or min(shot.box.w, shot.box.h) < _MIN_SIDE_PX:
                 continue
             picture = np.clip((shot.counts - low) * (255.0 / (high - low)), 0, 255)
-            yield picture.astype(np.uint8), [(f"scene{seed}", tuple(shot.box))]
+            x, y, w, h = shot.box
+            yield picture.astype(np.uint8), [(f"scene{seed}", (x, y, w, h))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +97,18 @@ def from_stills(folder: Path) -> Iterator[Labelled]:
     The number at the end of a file name counts frames of one flight, so names one or two
     apart show the same scene seconds later. Their shift is measured by phase correlation;
     a box then belongs to the nearest one of its class with about its size.
+
+    Raises:
+        RecipeError: `boxes.csv` or a picture can't be read.
     """
     key = 0
     for flight in _flights(folder):
         previous: tuple[int, Picture, list[tuple[str, str, _Xywh]]] | None = None
         for number, still in sorted(flight.items()):
-            picture = cv2.imread(str(still.path), cv2.IMREAD_GRAYSCALE)
-            if picture is None:
+            read = cv2.imread(str(still.path), cv2.IMREAD_GRAYSCALE)
+            if read is None:
                 raise RecipeError(f"{still.path} is not a readable picture.", "Copy it again.")
+            picture = np.asarray(read, np.uint8)
             near = previous if previous and number - previous[0] <= 2 else None
             keys = _matched(picture, still.boxes, near)
             named: list[tuple[str, str, _Xywh]] = []
@@ -101,18 +128,29 @@ def _flights(folder: Path) -> list[dict[int, _Still]]:
     try:
         with (folder / "boxes.csv").open(newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
-                x, y, w, h = (float(row[name]) for name in "xywh")
-                boxes[row["image"]].append((row["category"], (x, y, w, h)))
-    except (OSError, KeyError) as error:
+                boxes[row["image"]].append((row["category"], _box(row)))
+    except (OSError, KeyError, ValueError) as error:
         raise RecipeError(
             f"{folder / 'boxes.csv'} can't be read: {error}.",
-            "It needs the columns image, category, x, y, w, h.",
+            "It needs the columns image, category, x, y, w, h; the last four are px.",
         ) from error
     flights: dict[str, dict[int, _Still]] = defaultdict(dict)
     for name in sorted(boxes):
-        flight, number = Path(name).stem.rsplit("_", 1)
+        flight, _, number = Path(name).stem.rpartition("_")
+        if not number.isdecimal():
+            raise RecipeError(
+                f"The still {name!r} has no frame number at the end of its name.",
+                "Name stills FLIGHT_NUMBER, for example hill_00042.jpg",
+            )
         flights[flight][int(number)] = _Still(folder / "images" / name, boxes[name])
     return [flights[name] for name in sorted(flights)]
+
+
+def _box(row: dict[str, str]) -> _Xywh:
+    x, y, w, h = (float(row[name] or "nan") for name in "xywh")
+    if not (math.isfinite(x + y + w + h) and min(w, h) > 0):
+        raise ValueError(f"{row['image']} has the box {x:g},{y:g},{w:g},{h:g}")
+    return x, y, w, h
 
 
 def _matched(

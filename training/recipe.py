@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -20,7 +23,7 @@ class DataSpec:
     licence: str
     credit: str
     path: str = ""  # below the data folder; empty for synthetic
-    every: int = 1  # take every n-th labelled frame
+    every: int = 1  # sequences: take every n-th frame, if it is labelled
     scenes: int = 0  # synthetic: how many
     frames: int = 0  # synthetic: frames of each
 
@@ -77,6 +80,11 @@ def read(name_or_path: str) -> tuple[Recipe, str]:
             f"The recipe {name_or_path!r} can't be read: {error.strerror}.",
             f"Give a TOML file, or one of {', '.join(shipped())}.",
         ) from error
+    except UnicodeDecodeError as error:
+        raise RecipeError(
+            f"The recipe {name_or_path!r} is not a text file.",
+            f"Give a TOML file, or one of {', '.join(shipped())}.",
+        ) from error
     return parse(text, str(path)), text
 
 
@@ -84,18 +92,56 @@ def parse(text: str, where: str) -> Recipe:
     """Return the recipe in `text`.
 
     Raises:
-        RecipeError: It is no TOML, a key is wrong, or a pair names unknown data.
+        RecipeError: It is no TOML, a key is wrong, or a value is impossible.
     """
     remedy = f"Compare it with a shipped recipe: {', '.join(shipped())}."
     try:
         recipe = from_mapping(Recipe, loads(text))
     except (RecordError, ValueError) as error:
         raise RecipeError(f"{where}: {error}.", remedy) from error
+    for fault in (*_wrong_numbers(recipe), *_wrong_data(recipe), *_wrong_pairs(recipe)):
+        raise RecipeError(f"{where}: {fault}.", remedy)
+    return recipe
+
+
+def _wrong_numbers(recipe: Recipe) -> Iterator[str]:
+    if recipe.seed < 0:
+        yield f"seed is {recipe.seed}, expected 0 or more"
+    if recipe.batch < 1:
+        yield f"batch is {recipe.batch}, expected 1 or more"
+    if recipe.samples < recipe.batch:
+        yield f"samples is {recipe.samples}, expected one batch of {recipe.batch} or more"
+    if not 0 < recipe.learning_rate < math.inf:
+        yield f"learning_rate is {recipe.learning_rate:g}, expected a number above 0"
+    if not 0 <= recipe.weight_decay < math.inf:
+        yield f"weight_decay is {recipe.weight_decay:g}, expected 0 or more"
+    for key in ("warm_up", "cool_down", "average", "negative_share", "distractor_share"):
+        value = getattr(recipe, key)
+        if not 0 <= value <= 1:
+            yield f"{key} is {value:g}, expected 0 to 1"
+
+
+def _wrong_data(recipe: Recipe) -> Iterator[str]:
+    for name, times in Counter(data.name for data in recipe.data).items():
+        if times > 1:
+            yield f"two [[data]] tables are called {name!r}"
+    for data in recipe.data:
+        if data.kind == "synthetic" and min(data.scenes, data.frames) < 1:
+            yield f"the synthetic data {data.name!r} need scenes and frames, 1 or more of each"
+        if data.kind != "synthetic" and not data.path:
+            yield f"the data {data.name!r} have no path"
+        if data.every < 1:
+            yield f"every of {data.name!r} is {data.every}, expected 1 or more"
+
+
+def _wrong_pairs(recipe: Recipe) -> Iterator[str]:
+    if not recipe.pairs:
+        yield "there is no [[pairs]] table"
     known = [data.name for data in recipe.data]
     for pair in recipe.pairs:
         if pair.data not in known:
-            raise RecipeError(
-                f"{where}: pairs are drawn from {pair.data!r}, but data knows {', '.join(known)}.",
-                "Add a [[data]] table of that name, or correct the name.",
-            )
-    return recipe
+            yield f"pairs are drawn from {pair.data!r}, but data knows {', '.join(known)}"
+        if not 0 < pair.share < math.inf:
+            yield f"the share of {pair.data!r} is {pair.share:g}, expected a number above 0"
+        if pair.how == "track" and pair.max_gap < 1:
+            yield f"pairs that track {pair.data!r} need max_gap, 1 or more"

@@ -22,6 +22,8 @@ class FrameSource(Protocol):
     def __iter__(self) -> Iterator[Frame]:
         """Yield frames whose counts are valid until the next one is asked for.
 
+        A source is gone over once; open it again to begin anew.
+
         Raises:
             SourceError: The stream breaks in the middle.
         """

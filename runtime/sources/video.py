@@ -6,7 +6,6 @@ import logging
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import cv2
@@ -36,7 +35,7 @@ class VideoSource:
         path: A regular file that FFmpeg decodes.
         rate_hz: Frame rate, in place of the file's own.
         start_frame: First frame delivered. All before it are decoded: seeking by
-            timestamp is quicker, but misses by some frames in files with B-frames or gaps.
+            timestamp is quicker, but may miss by some frames where a file has gaps.
 
     Raises:
         SourceError: There is no frame to deliver, or its counts would be flattened.
@@ -69,9 +68,6 @@ class VideoSource:
         """Yield frames whose counts are valid until the next one is asked for.
 
         A file that ends before the frames it promises is logged as a warning.
-
-        Raises:
-            SourceError: The picture's size changes.
         """
         bits = 8 * self._grey.itemsize
         while self._has_first or self._read():
@@ -90,34 +86,25 @@ class VideoSource:
     def __enter__(self) -> VideoSource:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def _read(self) -> bool:
         if not self._capture.isOpened():
             return False
         is_read, picture = self._capture.read(self._picture)
-        if not is_read:
-            if self._promised is not None and self._next < self._promised:
-                _LOG.warning(
-                    "%s ends early: it promises %d frames, %d could be read.",
-                    self._path,
-                    self._promised,
-                    self._next,
-                )
-            self.close()
-        elif picture.shape != self._picture.shape:
-            raise SourceError(
-                f"Frame {self._next} of {self._path} is {picture.shape[1]}x{picture.shape[0]} px, "
-                f"expected {self.width_px}x{self.height_px} px as the frames before.",
-                "Split the video where its size changes.",
+        if is_read:
+            assert picture is self._picture  # OpenCV scales all frames to the first one's size
+            return True
+        if self._promised is not None and self._next < self._promised:
+            _LOG.warning(
+                "%s ends early: it promises %d frames, %d could be read.",
+                self._path,
+                self._promised,
+                self._next,
             )
-        return is_read
+        self.close()
+        return False
 
     def _check_depth(self, stored: int | None) -> None:
         delivered = 8 * self._grey.itemsize

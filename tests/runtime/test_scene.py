@@ -4,7 +4,8 @@ import math
 import numpy as np
 import pytest
 
-from thermedge.runtime.scene import KINDS, Occlusion, Scene, SceneSpec, SensorSpec, tail
+from thermedge.runtime.scene import Occlusion, Scene, SceneSpec, SensorSpec, tail
+from thermedge.runtime.scene_shapes import KINDS
 
 SMALL = SceneSpec(width_px=128, height_px=96, num_frames=40, target_px=14, num_objects=3)
 STILL = dataclasses.replace(
@@ -49,6 +50,12 @@ def test_any_frame_can_be_asked_for():
 
     for index in (30, 5, 22, 39, 0):
         assert np.array_equal(scene.frame(index).counts, expected[index])
+
+
+@pytest.mark.parametrize("index", [-1, 40])
+def test_frames_outside_the_scene_do_not_exist(index):
+    with pytest.raises(IndexError, match="of a scene with 40 frames"):
+        Scene(SMALL).frame(index)
 
 
 def target_alone(scene, index):

@@ -153,6 +153,18 @@ def test_a_closed_shutter_shows_the_last_frame_before_it():
     ]
 
 
+def test_a_shutter_that_closes_again_while_settling_is_closed():
+    device = sensor(shutter_frames=(50, 80), imminent_s=0.2, closed_s=0.5, settling_s=1.0)
+
+    assert [device.shutter(index) for index in (70, 75, 80, 94, 95)] == [
+        "settling",
+        "imminent",
+        "closed",
+        "closed",
+        "settling",
+    ]
+
+
 def test_offsets_step_at_a_shutter_event_and_then_settle():
     device = sensor(shutter_frames=(50,), closed_s=0.5, settling_s=1.0, step_k=0.5)
 

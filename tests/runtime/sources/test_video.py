@@ -166,6 +166,17 @@ def test_a_whole_video_ends_without_a_warning(
     assert not caplog.records
 
 
+@pytest.mark.parametrize("channels", [(), (3,)])
+def test_every_frame_has_the_size_of_the_first(tmp_path: Path, channels: tuple[int, ...]) -> None:
+    path = tmp_path / "a.mjpeg"  # JPEGs one after the other; nothing tells how many
+    sizes = [(48, 64), (32, 40), (96, 128)]
+    pictures = [np.full((*size, *channels), 50, np.uint8) for size in sizes]
+    path.write_bytes(b"".join(cv2.imencode(".jpg", p)[1].tobytes() for p in pictures))
+    source = VideoSource(path)
+    assert source.num_frames is None
+    assert [frame.counts.shape for frame in source] == [(48, 64)] * 3
+
+
 def test_a_video_without_a_frame_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.avi"
     cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 48)).release()
