@@ -69,7 +69,6 @@ def run(args: argparse.Namespace) -> int:
         def show(now: loop.Progress) -> None:
             bar.update(
                 task,
-                total=now.steps,
                 completed=now.step,
                 total=now.steps,
                 text=f"{now.samples_per_s:.0f} pairs/s  loss {now.loss:.2f}  "

@@ -93,7 +93,7 @@ def _manifest(folder: Path) -> Manifest:
 
 def _verify(folder: Path, name: str, expected: str) -> None:
     path = folder / name
-    if Path(name).name != name:
+    if Path(name).name != name or name in ("", "..") or "\0" in name:
         raise BundleError(
             f"{folder / MANIFEST} lists {name!r}, which is not a plain file name.",
             "Do not use this bundle: export it again.",

@@ -24,8 +24,11 @@ class ThermedgeError(Exception):
     """
 
     def __init__(self, problem: str, remedy: str) -> None:
-        super().__init__(f"{problem}\n  fix: {remedy}")
+        super().__init__(problem, remedy)  # both, so that worker processes can hand it back
         self.problem, self.remedy = problem, remedy
+
+    def __str__(self) -> str:
+        return f"{self.problem}\n  fix: {self.remedy}"
 
 
 class BoardError(ThermedgeError):

@@ -42,7 +42,8 @@ class Box:
         right = min(self.x + self.w, other.x + other.w)
         bottom = min(self.y + self.h, other.y + other.h)
         overlap = max(0.0, right - max(self.x, other.x)) * max(0.0, bottom - max(self.y, other.y))
-        return overlap / (self.area + other.area - overlap)
+        # Rounding can carry the ratio of two equal boxes past 1.
+        return min(1.0, overlap / (self.area + other.area - overlap))
 
     def __iter__(self) -> Iterator[float]:
         """Yield x, y, w, h."""

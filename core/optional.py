@@ -9,7 +9,6 @@ from thermedge.errors import MissingDependencyError
 
 # Package -> how to get it. tensorrt comes with JetPack, so pip is the wrong advice there.
 _REMEDY = {
-    "matplotlib": "pip install 'thermedge[report]'",
     "onnx": "pip install 'thermedge[export]' on the workstation; boards do not need onnx",
     "onnxruntime": "pip install onnxruntime",
     "rich": "pip install rich",

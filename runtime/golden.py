@@ -41,7 +41,9 @@ def check(bundle: Bundle, *, backend: str = "auto") -> dict[str, float]:
         engine = open_backend(backend, bundle.path(name), spec)
         for case in sorted({key.split(".")[0] for key in golden}):
             for item in spec.inputs:
-                np.copyto(engine.inputs[item.name], _stored(golden, case, item.name, manifest.cached))
+                np.copyto(
+                    engine.inputs[item.name], _stored(golden, case, item.name, manifest.cached)
+                )
             engine.run()
             for item in spec.outputs:
                 stored = _stored(golden, case, item.name, {})
@@ -73,5 +75,3 @@ def _judge(gaps: Mapping[str, float]) -> None:
             f"{TOLERANCE:.0e} is allowed.",
             "Try another --backend or another version of the engine, and tell us.",
         )
-
-

@@ -160,7 +160,7 @@ class _Mailbox:
                 if self._stopped:
                     break
                 self._put(frame)
-        except BaseException as error:  # raised again where frames are taken
+        except BaseException as error:  # noqa: BLE001 - raised again where frames are taken
             self._error = error
         with self._condition:
             self._ended = True

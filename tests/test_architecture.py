@@ -55,6 +55,7 @@ MAY_IMPORT_TORCH = re.compile(r"(models|training)/|export/(graph|parity)\.py")
 NEEDS_NO_TEST = {
     "core/__main__.py": "two lines, run by tests/commands/test_commands.py",
     "runtime/backends/base.py": "a protocol, nothing to run",
+    "runtime/sinks/base.py": "a protocol, nothing to run",
     "runtime/sources/base.py": "a protocol, nothing to run",
     "runtime/track.py": "a value without methods",
 }

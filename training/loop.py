@@ -65,6 +65,7 @@ def train(
         data: The folder that the recipe's paths are relative to.
         start_from: Checkpoint whose averaged weights a new run begins with.
         workers: Processes that prepare pairs.
+        threads: CPU threads for the network; 0 for all cores.
         threads: CPU threads for the network, 0 for all cores.
         report: Called after every step.
 

@@ -47,9 +47,7 @@ class PairSampler:
         self._recipe, self._packs, self._crop = recipe, packs, crop
         shares = np.array([pair.share for pair in recipe.pairs])
         self._edges = np.cumsum(shares / shares.sum())
-        self._tracks = [
-            _long_enough(packs[pair.data], pair) for pair in recipe.pairs
-        ]
+        self._tracks = [_long_enough(packs[pair.data], pair) for pair in recipe.pairs]
         self._cropper = Cropper()
         self._augmenter = Augmenter()
         self._other = np.empty((crop.template_px, crop.template_px), np.float32)

@@ -17,9 +17,12 @@ def test_every_point_of_the_frame_lies_well_inside_some_window(frame_px, fx, fy,
     windows = list(scan.windows(100_000))
     x, y = fy * width, fx * height  # any point
 
-    margin = min(min(w.side / 2 - abs(x - w.cx), w.side / 2 - abs(y - w.cy)) for w in [
-        max(windows, key=lambda w: min(w.side / 2 - abs(x - w.cx), w.side / 2 - abs(y - w.cy)))
-    ])
+    margin = min(
+        min(w.side / 2 - abs(x - w.cx), w.side / 2 - abs(y - w.cy))
+        for w in [
+            max(windows, key=lambda w: min(w.side / 2 - abs(x - w.cx), w.side / 2 - abs(y - w.cy)))
+        ]
+    )
     assert margin >= -1e-6
 
 

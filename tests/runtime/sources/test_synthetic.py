@@ -102,14 +102,15 @@ def test_a_live_camera_keeps_to_its_rate():
     before = time.monotonic_ns()
     frames = list(source)
 
-    assert frames[0].timestamp_ns >= before
-    last = frames[-1]
-    assert last.index == 5
-    assert last.timestamp_ns - before >= 5 * 50_000_000
+    indices = [frame.index for frame in frames]
+    assert indices[0] == 0
+    assert indices == sorted(set(indices))
+    for frame in frames:
+        assert frame.timestamp_ns - before >= frame.index * 49_000_000
 
 
 def test_a_live_camera_skips_what_nobody_took_in_time():
-    source = SyntheticSource(SceneSpec(**SMALL, num_frames=30, rate_hz=100.0), realtime=True)
+    source = SyntheticSource(SceneSpec(**SMALL, num_frames=3000, rate_hz=100.0), realtime=True)
 
     frames = iter(source)
     next(frames)
