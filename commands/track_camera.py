@@ -122,7 +122,7 @@ def track_and_report(
                 box,
                 sinks=sinks,
                 max_frames=max_frames,
-                watch=_live_line(status.update, source.num_frames),
+                watch=_live_line(console, status.update, source.num_frames),
                 summary=summary,
             )
         finally:
@@ -169,25 +169,33 @@ def _opened(
 
 
 def _live_line(
-    show: Callable[[str], None], num_frames: int | None
+    console: Console, show: Callable[[str], None], num_frames: int | None
 ) -> Callable[[Track, Summary], None]:
-    """Return a watcher that shows the newest track ten times a second."""
+    """Return a watcher that tells the newest track: ten times a second on a terminal.
+
+    Elsewhere, in a service's journal say, it is a plain line every ten seconds.
+    """
     from time import monotonic
 
-    shown = 0.0
+    every_s = 0.1 if console.is_terminal else 10.0
+    shown = monotonic()
 
     def watch(track: Track, summary: Summary) -> None:
         nonlocal shown
         now = monotonic()
-        if now - shown < 0.1:
+        if now - shown < every_s:
             return
         shown = now
         x, y, w, h = track.box
         total = f"/{num_frames}" if num_frames else ""
-        show(
+        line = (
             f"frame {summary.frames}{total}  {track.state}  score {track.score:.2f}  "
             f"box {x:.0f},{y:.0f} {w:.0f}x{h:.0f}  {summary.fps:.0f} FPS"
         )
+        if console.is_terminal:
+            show(line)
+        else:
+            console.print(line, highlight=False, soft_wrap=True)
 
     return watch
 

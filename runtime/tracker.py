@@ -63,8 +63,8 @@ class Tracker:
         self._cx, self._cy = box.center
         self._ln_w = self._ln_h = 0.0  # ln of the size over the first one
         self._vx = self._vy = 0.0  # px per frame
-        self._missing = 0
-        self._was_closed = False
+        self._missing = 0  # open frames in a row without the target
+        self._closed = 0  # frames in a row with the shutter closed
         self._index = frame.index
         self._frame_px = (frame.width_px, frame.height_px)
         self._scan.end()
@@ -84,12 +84,13 @@ class Tracker:
         self._index = frame.index
         self._stages = {"scale": 0, "crop": 0, "infer": 0, "decode": 0}
         if frame.shutter == "closed":
-            self._coast()
-            self._was_closed = True
-            score, state = 0.0, self._missing_state()
+            self._closed += 1
+            self._drift()
+            score: float = 0.0
+            state: State = "coasting"
         else:
             score, state = self._look(frame)
-            self._was_closed = False
+            self._closed = 0
         spent = sum(self._stages.values())
         self._stages["update"] = perf_counter_ns() - began - spent
         stage_ms = {stage: time / 1e6 for stage, time in self._stages.items()}
@@ -124,19 +125,20 @@ class Tracker:
             )
 
     def _look(self, frame: Frame) -> tuple[float, State]:
-        if self._was_closed:
+        if self._closed:
             self._scaler.reset()  # the shutter moved all offsets at once
         began = perf_counter_ns()
         bounds = self._scaler.bounds(frame.counts, frame.timestamp_ns)
         self._stages["scale"] += perf_counter_ns() - began
-        if self._was_closed or self._missing:
+        if self._closed or self._missing:
             self._drift()
         found = self._examine(frame, self._window(), bounds)
         if found.score < self._loop.accept_score:
             found = self._look_elsewhere(frame, bounds, found)
         if found.score < self._loop.accept_score:
             self._missing += 1
-            return found.score, self._missing_state()
+            is_lost = self._missing >= self._loop.lost_after_frames
+            return found.score, "lost" if is_lost else "coasting"
         state = self._take(found)
         if state == "tracking" and frame.shutter == "none":
             self._memory.refresh(frame.counts, self._box(), bounds, found.score)
@@ -163,7 +165,7 @@ class Tracker:
     ) -> Candidate:
         """Scan a few windows of the frame; return a sure hit, else `found`."""
         loop = self._loop
-        if self._missing + 1 < loop.scan_after_frames and not self._was_closed:
+        if self._missing + 1 < loop.scan_after_frames and not self._closed:
             return found
         if not self._scan.active:
             side = self._window().side * loop.scan_widening
@@ -179,8 +181,8 @@ class Tracker:
         """Move the box to what was found, and say how sure that is."""
         width, height = self._frame_px
         cx, cy = min(max(found.cx, 0.0), width - 1.0), min(max(found.cy, 0.0), height - 1.0)
-        reacquired = self._missing >= self._loop.scan_after_frames
-        if not self._missing:
+        reacquired = self._closed > 0 or self._missing >= self._loop.scan_after_frames
+        if not (self._missing or self._closed):
             share = self._loop.velocity_step
             self._vx += share * (cx - self._cx - self._vx)
             self._vy += share * (cy - self._cy - self._vy)
@@ -205,19 +207,12 @@ class Tracker:
         believed = measured * expected / (expected + variance)
         return now + self._loop.size_step * (believed - now)
 
-    def _coast(self) -> None:
-        self._missing += 1
-        self._drift()
-
     def _drift(self) -> None:
         """Move on by the last velocity, slower with every missing frame."""
         width, height = self._frame_px
-        fade = 0.9**self._missing
+        fade = 0.9 ** (self._missing + self._closed)
         self._cx = min(max(self._cx + self._vx * fade, 0.0), width - 1.0)
         self._cy = min(max(self._cy + self._vy * fade, 0.0), height - 1.0)
-
-    def _missing_state(self) -> State:
-        return "lost" if self._missing >= self._loop.lost_after_frames else "coasting"
 
     def _window(self) -> Window:
         crop = self.manifest.crop

@@ -1,0 +1,163 @@
+"""thermedge bench: compare the shipped tracker with OpenCV's, in accuracy and time."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from thermedge.evaluation.contenders import Contender
+    from thermedge.evaluation.datasets.layout import DataSet
+    from thermedge.evaluation.plan import Plan
+    from thermedge.evaluation.results import Result
+    from thermedge.evaluation.scoreboard import Scoreboard
+
+# Recordings are kept beside the checkout, never in it.
+_BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data" / "sequences"
+_DEFAULT_DATA = ("drone_ir/val", "anti_uav_ir/val")
+_MILLION = 1_000_000
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags."""
+    parser.add_argument(
+        "--data",
+        type=Path,
+        action="append",
+        metavar="FOLDER",
+        help="sequences to run on, may be given again; "
+        "default: the validation recordings beside the checkout",
+    )
+    parser.add_argument(
+        "--bundle",
+        action="append",
+        metavar="NAME|FOLDER",
+        help="tracker to compare, may be given again; default: the shipped one",
+    )
+    parser.add_argument(
+        "--peer",
+        action="append",
+        metavar="NAME",
+        help="kcf, csrt, mil or static, may be given again; default: kcf. csrt takes minutes",
+    )
+    parser.add_argument("--max-frames", type=int, default=300, help="per sequence; default: 300")
+    parser.add_argument("--backend", default="auto", help="inference engine of the bundles")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=1,
+        help="processes; more than 1 is quicker, but its times are not comparable",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run everybody over the same frames, and print the table."""
+    from dataclasses import replace
+
+    from thermedge.bundles import find
+    from thermedge.evaluation import contenders, datasets, plan, scoreboard
+
+    data = [datasets.read(folder) for folder in args.data or _recordings()]
+    rivals = [
+        contenders.from_bundle(find(name), backend=args.backend)
+        for name in args.bundle or ["default"]
+    ]
+    for peer in args.peer or ["kcf"]:
+        rivals += contenders.from_peer(peer)
+    protocol = replace(
+        plan.read("short"),
+        max_frames=args.max_frames,
+        summary=f"one pass over the first {args.max_frames or 'to last'} frames",
+    )
+    plan.checked(protocol)
+    results = _results(data, contenders.checked(rivals), protocol, args.workers)
+    board = scoreboard.build(
+        data,
+        rivals,
+        lambda contender, sequence: results[sequence.group, sequence.name][contender.run_name],
+        protocol,
+    )
+    _print(board)
+    return 1 if board.errors else 0
+
+
+def _recordings() -> list[Path]:
+    from thermedge.errors import DatasetError
+
+    folders = [_BESIDE / name for name in _DEFAULT_DATA]
+    there = [folder for folder in folders if folder.is_dir()]
+    if not there:
+        raise DatasetError(
+            f"There is no recording to run on: {folders[0]} is missing.",
+            "Give one with --data FOLDER: NAME/groundtruth.txt beside a video or pictures.",
+        )
+    return there
+
+
+def _results(
+    data: list[DataSet], rivals: list[Contender], protocol: Plan, workers: int
+) -> dict[tuple[str, str], dict[str, Result]]:
+    from thermedge.commands.evaluate import progress
+    from thermedge.evaluation import jobs
+
+    todo = [
+        jobs.Job(sequence, tuple(rivals), protocol)
+        for data_set in data
+        for sequence in data_set.sequences
+    ]
+    results = {}
+    with progress(len(todo)) as tell:
+        for done in jobs.run_all(todo, workers=workers):
+            sequence = done.job.sequence
+            results[sequence.group, sequence.name] = done.results
+            tell(f"{sequence.group} {sequence.name}")
+    return results
+
+
+def _print(board: Scoreboard) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from thermedge.evaluation.environment import machine
+
+    table = Table("tracker", "data", "success AUC", "95 % interval", "clips", "update ms")
+    table.title = f"{board.plan.summary}; {machine()}"
+    for group in board.groups:
+        for standing in group.standings:
+            row = standing.average
+            auc = row.measures.get("success_auc")
+            name = row.contender
+            if standing.run_name != name:
+                name = f"{name} ({standing.run_name})"
+            table.add_row(
+                name,
+                group.name,
+                f"{auc.mean:.3f}" if auc else "-",
+                f"{auc.low:.3f} to {auc.high:.3f}" if auc else "-",
+                str(row.num_scored),
+                "-" if math.isnan(row.update_ms) else f"{row.update_ms:.2f}",
+            )
+        table.add_section()
+    console = Console()
+    console.print(table)
+    for error in board.errors:
+        console.print(f"threw: {error}", markup=False)
+    console.print(f"scoring {_MILLION:,} boxes: {_seconds_per_million():.2f} s on one core")
+
+
+def _seconds_per_million() -> float:
+    """Return the processor's time to score a million boxes with all metrics."""
+    from time import process_time
+
+    import numpy as np
+
+    from thermedge.evaluation import metrics
+
+    random = np.random.default_rng(0)
+    truth = random.uniform(1, 100, (_MILLION, 4))
+    prediction = truth + random.normal(0, 5, truth.shape)
+    began = process_time()
+    metrics.score(metrics.measure(prediction, truth, metrics.OTB), metrics.OTB)
+    return process_time() - began
