@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from thermedge.commands.options import add_tracker
+
 if TYPE_CHECKING:
     from thermedge.frame import Frame
     from thermedge.geometry import Box
@@ -21,13 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="where scene.mp4 and tracks.jsonl go; default: demo_out",
     )
-    parser.add_argument(
-        "--bundle",
-        default="default",
-        metavar="NAME|FOLDER",
-        help="the tracker: a shipped one's name, or a folder written by `thermedge export`",
-    )
-    parser.add_argument("--backend", default="auto", help="inference engine: auto, ort")
+    add_tracker(parser)
 
 
 def run(args: argparse.Namespace) -> int:

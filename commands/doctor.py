@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from thermedge.commands.options import add_backend
+
 # package -> what it is for here
 _OPTIONAL = {
     "numpy": "everything",
@@ -23,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME|FOLDER",
         help="check this bundle; may be given more than once; default: all shipped ones",
     )
-    parser.add_argument("--backend", default="auto", help="inference engine: auto, ort")
+    add_backend(parser)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from thermedge.commands import guarded
+from thermedge.commands.options import add_tracker
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,13 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EPILOG
     parser.add_argument("source", help="a file, a folder, or a URI; see below")
     parser.add_argument("--init", metavar="X,Y,W,H", help="the target in the first frame, px")
-    parser.add_argument(
-        "--bundle",
-        default="default",
-        metavar="NAME|FOLDER",
-        help="the tracker: a shipped one's name, or a folder written by `thermedge export`",
-    )
-    parser.add_argument("--backend", default="auto", help="inference engine: auto, ort")
+    add_tracker(parser)
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of one inference")
     parser.add_argument(
         "--out", type=Path, help="write tracks: .jsonl, .csv, or .txt (x,y,w,h per line)"
