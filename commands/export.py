@@ -30,8 +30,8 @@ def run(args: argparse.Namespace) -> int:
 
     from thermedge.optional import require
 
-    for package in ("torch", "safetensors", "onnx", "onnxscript"):  # before what imports them
-        require(package, "exporting")
+    for needed in ("torch", "safetensors", "onnx", "onnxscript"):  # before what imports them
+        require(needed, "exporting")
 
     from thermedge.export import package, settings
     from thermedge.models import checkpoint

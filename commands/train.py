@@ -42,7 +42,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train with a progress line, and print where the checkpoint lies."""
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     from thermedge.errors import ThermedgeError
     from thermedge.optional import require
@@ -50,20 +56,21 @@ def run(args: argparse.Namespace) -> int:
     for flag, value in (("--threads", args.threads), ("--workers", args.workers)):
         if value < 0:
             raise ThermedgeError(f"{flag} is {value}.", "Give a whole number from 0 up.")
-    for package in ("torch", "safetensors"):  # before the modules that import them
-        require(package, "training")
+    for needed in ("torch", "safetensors"):  # before the modules that import them
+        require(needed, "training")
 
     from thermedge.training import loop, recipe
 
     plan, text = recipe.read(args.recipe)
     folder = args.out or Path("runs") / plan.name
     columns = (
-        TextColumn("{task.completed}/{task.total}"),
+        MofNCompleteColumn(),
         BarColumn(),
         TextColumn("{task.fields[text]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("train", total=None, text="preparing the data")
 
         def show(now: loop.Progress) -> None:

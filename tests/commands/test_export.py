@@ -1,0 +1,81 @@
+"""Facts about `thermedge export`."""
+
+import sys
+
+import pytest
+
+from thermedge import bundle
+from thermedge.commands import main
+from thermedge.export import settings
+
+
+@pytest.fixture
+def refused(tmp_path, capsys):
+    """Return a function that exports, must fail in two lines, and gives back what they say."""
+
+    def run(*arguments):
+        arguments = [str(argument) for argument in arguments]
+        if "-o" not in arguments:
+            arguments += ["-o", str(tmp_path / "bundle")]
+        assert main(["export", *arguments]) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.startswith("error: ")
+        assert err.count("\nfix: ") == 1
+        assert not (tmp_path / "bundle").exists()
+        return err
+
+    return run
+
+
+def test_a_run_becomes_a_bundle_named_after_its_folder(exported):
+    status, out, folder = exported
+    assert status == 0
+    assert bundle.read(folder).manifest.name == folder.name
+
+
+def test_the_parity_of_every_output_is_told_and_then_the_folder(exported):
+    _, out, folder = exported
+    assert out.splitlines()[-1] == str(folder)
+    for output in bundle.read(folder).manifest.parity:
+        assert output in out
+
+
+def test_a_missing_checkpoint_is_named(refused, tmp_path):
+    assert "last.safetensors can't be read" in refused(tmp_path / "last.safetensors")
+
+
+def test_a_file_of_another_kind_is_refused(refused, tmp_path):
+    path = tmp_path / "recipe.toml"
+    path.write_text("batch = 4\n")
+    assert "can't be read as a checkpoint" in refused(path)
+
+
+def test_a_folder_with_other_files_is_kept(refused, checkpoint_file, tmp_path):
+    (tmp_path / "photos").mkdir()
+    assert "exists and is not a bundle" in refused(checkpoint_file, "-o", tmp_path / "photos")
+
+
+def test_wrong_settings_are_named_before_anything_is_computed(refused, checkpoint_file, tmp_path):
+    path = tmp_path / "settings.toml"
+    path.write_text(settings.shipped("stdtrack", "nano").read_text().replace("weight", "wait"))
+    told = refused(checkpoint_file, "--settings", path)
+    assert "settings.toml" in told
+    assert "has no key" in told
+
+
+def test_the_bundle_folder_must_be_given(checkpoint_file, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["export", str(checkpoint_file)])
+    assert caught.value.code == 2
+    assert "--out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("package", ["torch", "safetensors", "onnx", "onnxscript"])
+def test_a_missing_package_is_named_with_the_way_to_get_it(
+    refused, checkpoint_file, monkeypatch, package
+):
+    monkeypatch.setitem(sys.modules, package, None)
+    told = refused(checkpoint_file)
+    assert f"exporting needs {package}" in told
+    assert "pip install" in told

@@ -1,0 +1,104 @@
+"""Facts about what the sensor does to a picture."""
+
+import numpy as np
+import pytest
+
+from thermedge.training.augment import Augmenter
+
+
+@pytest.fixture(scope="module")
+def augmenter():
+    return Augmenter()
+
+
+def windows():
+    """A warm disc on a cooler ground, as template and search window."""
+    made = []
+    for side in (88, 160):
+        y, x = np.mgrid[0:side, 0:side] + 0.5 - side / 2
+        made.append(np.where(np.hypot(x, y) < 16, 0.7, 0.3).astype(np.float32))
+    return made
+
+
+def changed(augmenter, seed):
+    template, search = windows()
+    augmenter.pair(template, search, np.random.default_rng(seed))
+    return template, search
+
+
+def test_both_windows_are_changed_in_place_and_stay_pictures(augmenter):
+    before = windows()
+    for seed in range(60):
+        for window, old in zip(changed(augmenter, seed), before, strict=True):
+            assert window.min() >= 0
+            assert window.max() <= 1
+            assert np.isfinite(window).all()
+            assert (window != old).mean() > 0.5
+
+
+def test_the_same_draw_gives_the_same_picture(augmenter):
+    for one, two in zip(changed(augmenter, 4), changed(Augmenter(), 4), strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_a_hot_target_turns_cold_in_both_windows_or_in_none(augmenter):
+    contrasts = []
+    for seed in range(60):
+        template, search = changed(augmenter, seed)
+        contrasts.append((template[44, 44] - template[2, 2], search[80, 80] - search[2, 2]))
+    signs = np.sign(contrasts)
+    same = (signs[:, 0] == signs[:, 1]).mean()
+    assert same > 0.95  # strong noise at one of the four pixels looked at
+    assert 0.1 < (signs[:, 0] < 0).mean() < 0.5
+
+
+def test_the_target_stays_where_it_is(augmenter):
+    for seed in range(40):
+        _, search = changed(augmenter, seed)
+        contrast = np.abs(search - np.median(search))
+        weight = np.where(contrast > 0.5 * contrast.max(), contrast, 0)
+        if contrast.max() < 0.2:
+            continue  # hardly anything is left to see
+        y, x = np.mgrid[0:160, 0:160] + 0.5
+        assert (x * weight).sum() / weight.sum() == pytest.approx(80, abs=3)
+        assert (y * weight).sum() / weight.sum() == pytest.approx(80, abs=3)
+
+
+@pytest.mark.parametrize("centre", [(80, 80), (2, 150), (159, 1), (-200, 80)])
+def test_an_occluder_lies_on_the_target(augmenter, centre):
+    for seed in range(30):
+        search = np.full((160, 160), -1.0, np.float32)
+        augmenter.occlude(search, (*centre, 30.0, 20.0), np.random.default_rng(seed))
+        rows, columns = np.nonzero(search != -1.0)
+        if centre == (-200, 80):
+            assert not len(rows)
+            continue
+        assert (np.abs(columns + 0.5 - centre[0]) < 1.4 * 30 + 1).all()
+        assert (np.abs(rows + 0.5 - centre[1]) < 1.4 * 20 + 1).all()
+        covered = len(rows) / (30 * 20)
+        assert covered < 1.4
+
+
+def test_an_occluder_leaves_some_of_the_target(augmenter):
+    for seed in range(60):
+        search = np.zeros((160, 160), np.float32)
+        augmenter.occlude(search, (80.0, 80.0, 40.0, 40.0), np.random.default_rng(seed))
+        assert (search[60:100, 60:100] == 0).mean() > 0.1
+
+
+def test_a_pasted_target_appears_at_its_place_and_size(augmenter):
+    search = np.zeros((160, 160), np.float32)
+    augmenter.paste(search, np.ones((88, 88), np.float32), (50.0, 100.0), 30.0)
+    rows, columns = np.nonzero(search)
+    assert (rows.mean() + 0.5, columns.mean() + 0.5) == pytest.approx((100, 50), abs=0.6)
+    assert np.ptp(rows) + 1 == pytest.approx(30, abs=2)
+    assert search.max() == pytest.approx(1)
+    assert search[100, 50] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("place", [(0, 0), (159, 80), (80, -10), (300, 80), (-300, -300)])
+def test_a_target_pasted_over_the_border_is_cut_off(augmenter, place):
+    search = np.zeros((160, 160), np.float32)
+    augmenter.paste(search, np.ones((88, 88), np.float32), place, 30.0)
+    outside = max(abs(place[0] - 80), abs(place[1] - 80)) > 80 + 15
+    assert (search.max() == 0) == outside

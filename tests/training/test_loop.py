@@ -1,0 +1,216 @@
+"""Facts about training runs: repeatable to the bit, whatever happens to the process."""
+
+import json
+import shutil
+
+import pytest
+import torch
+
+from thermedge.errors import RecipeError
+from thermedge.models import checkpoint as checkpoints
+from thermedge.training import loop
+from thermedge.training.losses import Losses
+from thermedge.training.recipe import parse
+
+pytestmark = pytest.mark.usefixtures("pack_cache")
+
+
+class Killed(BaseException):
+    """Nothing catches it, as nothing catches SIGKILL."""
+
+
+@pytest.fixture
+def train(tmp_path, data_folder, tiny):
+    """Return a function that trains into a folder of the test, one thread, no workers."""
+
+    def run(name="run", text=tiny, **options):
+        options = {"data": data_folder, "workers": 0, "threads": 1} | options
+        return loop.train(text, tmp_path / name, **options)
+
+    return run
+
+
+def killed_at(step):
+    def report(progress):
+        if progress.step == step:
+            raise Killed
+
+    return report
+
+
+def assert_same(one, two):
+    one, two = checkpoints.load(one), checkpoints.load(two)
+    assert (one.step, one.samples) == (two.step, two.samples)
+    assert one.tensors.keys() == two.tensors.keys()
+    differ = [n for n in one.tensors if not torch.equal(one.tensors[n], two.tensors[n])]
+    assert not differ
+
+
+def test_a_killed_run_goes_on_from_its_last_checkpoint_to_the_same_bits(train, monkeypatch):
+    straight = train("straight")
+    monkeypatch.setattr(loop, "_SAVE_EVERY_S", -1)  # after every step
+    with pytest.raises(Killed):
+        train("stopped", report=killed_at(4))  # the fourth step is lost
+    steps = []
+
+    resumed = train("stopped", report=lambda progress: steps.append(progress.step))
+
+    assert checkpoints.load(straight).step == 6
+    assert steps == [4, 5, 6]
+    assert_same(straight, resumed)
+
+
+def test_a_run_learns_and_its_average_follows(train):
+    saved = checkpoints.load(train())
+    fresh = checkpoints.models.build("stdtrack", "tiny").state_dict()
+    model, average = saved.part("model"), saved.part("average")
+    assert model.keys() == average.keys() == fresh.keys()
+    assert (saved.step, saved.samples) == (6, 24)
+    assert not torch.equal(model["score.weight"], average["score.weight"])
+    torch.testing.assert_close(model["score.weight"], average["score.weight"], atol=0.02, rtol=0)
+    assert model["response_norm.num_batches_tracked"] == 6
+    assert average["response_norm.num_batches_tracked"] == 6
+
+
+def test_a_finished_run_stays_as_it_is(train):
+    last = train()
+    copy = shutil.copy(last, last.with_name("copy.safetensors"))
+    reports = []
+    assert_same(train(report=reports.append), copy)
+    assert not reports
+
+
+def test_the_same_recipe_in_another_folder_gives_the_same_bits(train):
+    assert_same(train("one"), train("two"))
+
+
+def test_every_step_is_reported(train):
+    reports = []
+    train(report=reports.append)
+    assert [(now.step, now.steps) for now in reports] == [(n, 6) for n in range(1, 7)]
+    assert all(now.samples_per_s > 0 for now in reports)
+    assert all(now.loss > 0 for now in reports)
+    assert all(0 <= now.hit <= 1 for now in reports)
+    assert all(0 <= now.iou <= now.hit for now in reports)
+
+
+def test_the_log_has_a_line_per_few_steps_that_can_be_read_at_once(train, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "_LOG_EVERY", 2)
+    log = tmp_path / "run" / loop.LOG
+    seen = []
+    train(report=lambda progress: seen.append(log.read_text().count("\n")))
+    assert seen == [0, 0, 1, 1, 2, 2]
+
+    entries = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [(entry["step"], entry["samples"]) for entry in entries] == [(2, 8), (4, 16), (6, 24)]
+    for entry in entries:
+        assert entry.keys() == {"step", "samples", *Losses._fields, "rate", "samples_per_s"}
+    assert entries[-1]["rate"] == 0
+
+
+def test_a_resumed_run_adds_to_its_log(train, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "_LOG_EVERY", 2)
+    monkeypatch.setattr(loop, "_SAVE_EVERY_S", -1)
+    with pytest.raises(Killed):
+        train(report=killed_at(4))
+    train()
+    lines = (tmp_path / "run" / loop.LOG).read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [2, 4, 6]
+
+
+def test_another_recipe_in_the_same_folder_is_refused(train, tiny):
+    last = train()
+    before = last.read_bytes()
+    with pytest.raises(RecipeError, match="belongs to another recipe") as caught:
+        train(text=tiny.replace("seed = 5", "seed = 6"))
+    assert "-o" in caught.value.remedy
+    assert last.read_bytes() == before
+
+
+def test_a_run_that_starts_from_another_keeps_the_count_of_its_pairs(train, tiny, monkeypatch):
+    first = train("first")
+    text = tiny.replace("seed = 5", "seed = 6")
+    monkeypatch.setattr(loop, "_SAVE_EVERY_S", -1)
+    with pytest.raises(Killed):
+        train("second", text=text, start_from=first, report=killed_at(1))
+    assert not (first.parents[1] / "second" / loop.LAST).exists()  # killed before it was saved
+    with pytest.raises(Killed):
+        train("second", text=text, start_from=first, report=killed_at(3))
+    second = checkpoints.load(train("second", text=text, start_from=first))
+    assert (second.step, second.samples) == (6, 48)
+
+
+def test_a_run_that_starts_from_another_begins_with_its_averaged_weights(
+    train, tiny, data_folder, tmp_path
+):
+    first = train("first")
+    text = tiny.replace("seed = 5", "seed = 6")
+    run = loop._Run(parse(text, "the recipe"), text)
+    run.begin_with(checkpoints.load(first))
+    average = checkpoints.load(first).part("average")
+    for state in (run.net.state_dict(), run.average.state_dict()):
+        assert all(torch.equal(state[name], value) for name, value in average.items())
+
+
+def test_a_run_cannot_start_from_another_size(train, checkpoint_file):
+    with pytest.raises(RecipeError, match="from a stdtrack nano .* trains a stdtrack tiny"):
+        train(start_from=checkpoint_file)
+
+
+def test_the_learning_rate_rises_stays_and_falls(tiny):
+    changes = {"samples = 24": "samples = 400", "warm_up = 0.5": "warm_up = 0.1"}
+    for old, new in changes.items():
+        assert old in tiny
+        tiny = tiny.replace(old, new)
+    run = loop._Run(parse(tiny, "the recipe"), tiny)
+    rates = []
+    for step in range(run.steps):
+        run.step = step
+        rates.append(run.rate() / run.plan.learning_rate)
+
+    assert len(rates) == 100
+    assert rates[:10] == pytest.approx([n / 10 for n in range(1, 11)])
+    assert rates[10:51] == pytest.approx([1.0] * 41)
+    assert all(later < earlier for earlier, later in zip(rates[50:], rates[51:], strict=False))
+    assert rates[75] == pytest.approx(0.5)
+    assert 0 < rates[99] < 0.002
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_checkpoint(
+    train, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(loop, "_SAVE_EVERY_S", -1)
+    whole = loop.losses
+
+    def poisoned(maps, targets):
+        poisoned.calls += 1
+        parts = whole(maps, targets)
+        return parts._replace(score=parts.score * float("nan")) if poisoned.calls == 3 else parts
+
+    poisoned.calls = 0
+    monkeypatch.setattr(loop, "losses", poisoned)
+    with pytest.raises(RecipeError, match="The loss is nan at step 3") as caught:
+        train()
+    assert "learning_rate" in caught.value.remedy
+    assert checkpoints.load(tmp_path / "run" / loop.LAST).step == 2
+
+
+def test_a_folder_that_cannot_be_made_is_named(train, tmp_path):
+    (tmp_path / "run").touch()
+    with pytest.raises(RecipeError, match="run can't be made"):
+        train()
+
+
+# Python 3.12 warns of any fork beside threads; torch and OpenCV keep some.
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+def test_worker_processes_prepare_the_same_pairs(tiny, data_folder):
+    plan = parse(tiny, "the recipe")
+    packs = {spec.name: loop.pack.opened(spec, data_folder) for spec in plan.data}
+    crop = loop.models.build("stdtrack", "tiny").config.crop
+    batches = [
+        list(loop._prepared(loop.PairSampler(plan, packs, crop), 1, 4, workers))
+        for workers in (0, 1)
+    ]
+    assert [len(some) for some in batches] == [3, 3]
+    for one, two in zip(*batches, strict=True):
+        assert all(torch.equal(one[name], two[name]) for name in one)
