@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from thermedge.commands.options import add_backend
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 # package -> what it is for here
 _OPTIONAL = {
@@ -41,18 +45,16 @@ def run(args: argparse.Namespace) -> int:
     return 0 if all(healthy) else USAGE_ERROR
 
 
-def _print_machine(console: object) -> None:
+def _print_machine(console: Console) -> None:
     import os
     import platform
     from importlib.metadata import PackageNotFoundError, version
     from importlib.util import find_spec
 
-    from rich.console import Console
     from rich.table import Table
 
     import thermedge
 
-    assert isinstance(console, Console)
     console.print(
         f"thermedge {thermedge.__version__}, Python {platform.python_version()}, "
         f"{platform.machine()}, {os.cpu_count()} CPUs",
@@ -70,15 +72,12 @@ def _print_machine(console: object) -> None:
     console.print(table)
 
 
-def _is_healthy(console: object, name: str, backend: str) -> bool:
-    from rich.console import Console
-
+def _is_healthy(console: Console, name: str, backend: str) -> bool:
     from thermedge import bundle
     from thermedge.bundles import find
     from thermedge.errors import ThermedgeError
     from thermedge.runtime import golden
 
-    assert isinstance(console, Console)
     try:
         found = bundle.read(find(name))
         gaps = golden.check(found, backend=backend)

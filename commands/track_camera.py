@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from thermedge.runtime.sinks.base import Sink
     from thermedge.runtime.sources.base import FrameSource
     from thermedge.runtime.track import Track
+    from thermedge.runtime.tracker import Tracker
 
 _EPILOG = """\
 sources:
@@ -88,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
 
 def track_and_report(
     source: FrameSource,
-    tracker: object,
+    tracker: Tracker,
     box: Box,
     *,
     console: Console,
@@ -98,12 +100,8 @@ def track_and_report(
     also: Sequence[Sink] = (),
 ) -> Summary:
     """Follow `box` with a live line, and print the table of the run, also of a broken one."""
-    from contextlib import ExitStack
-
     from thermedge.runtime import loop
-    from thermedge.runtime.tracker import Tracker
 
-    assert isinstance(tracker, Tracker)
     summary = loop.Summary()
     with ExitStack() as files, console.status("starting") as status:
 
@@ -147,19 +145,15 @@ def print_summary(console: Console, summary: Summary) -> None:
 
 
 def _opened(
-    files: object, out: Path | None, video: Path | None, frame: Frame, rate_hz: float
+    files: ExitStack, out: Path | None, video: Path | None, frame: Frame, rate_hz: float
 ) -> list[Sink]:
-    from contextlib import ExitStack, closing
-
     from thermedge.runtime.sinks import open_sink, open_video
 
-    assert isinstance(files, ExitStack)
-    size = {"width_px": frame.width_px, "height_px": frame.height_px, "rate_hz": rate_hz}
     opened: list[Sink] = []
-    if out is not None:
-        opened.append(files.enter_context(closing(open_sink(out, **size))))
-    if video is not None:
-        opened.append(files.enter_context(closing(open_video(video, **size))))
+    for path, opener in ((out, open_sink), (video, open_video)):
+        if path is not None:
+            sink = opener(path, width_px=frame.width_px, height_px=frame.height_px, rate_hz=rate_hz)
+            opened.append(files.enter_context(closing(sink)))
     return opened
 
 

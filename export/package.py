@@ -55,6 +55,11 @@ def export(checkpoint_path: Path, settings: Settings, folder: Path, name: str) -
         manifest = _fill(draft, saved, sha256_of(checkpoint_path), settings, name)
         bundle.read(draft)
         _take_place(draft, folder)
+    except OSError as error:
+        raise BundleError(
+            f"{folder} can't be completed: {error.strerror}.",
+            "Free space on its disk, or choose another folder with -o; nothing there was changed.",
+        ) from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return manifest
@@ -196,8 +201,7 @@ It is a re-design after the paper of that name, not a reproduction; see the modu
 
 ## Limits
 
-Trained on small aircraft, birds, and on people and vehicles seen from above, at 8 bits after
-a camera's AGC, and on generated scenes. It has not been trained on visible-light pictures.
+What is not like the training data above is untested, visible-light pictures among it.
 It follows one target; two look-alikes that cross can swap.
 """
 

@@ -149,6 +149,8 @@ def network():
 @pytest.fixture(scope="session")
 def checkpoint_file(tmp_path_factory, network, recipe_text):
     """A checkpoint whose averaged weights are those of `network`; 1000 pairs seen."""
+    import torch
+
     from thermedge.models import checkpoint as checkpoints
 
     path = tmp_path_factory.mktemp("checkpoint") / "last.safetensors"
@@ -159,7 +161,8 @@ def checkpoint_file(tmp_path_factory, network, recipe_text):
         size="nano",
         step=250,
         samples=1000,
-        tensors={f"{p}.{k}": v.clone() for p in ("model", "average") for k, v in state.items()},
+        tensors={f"model.{k}": torch.zeros_like(v) for k, v in state.items()}
+        | {f"average.{k}": v for k, v in state.items()},
     )
     checkpoints.save(saved, path)
     return path

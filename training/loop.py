@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from thermedge import models
 from thermedge.errors import RecipeError
+from thermedge.manifest import CropSpec
 from thermedge.models import checkpoint as checkpoints
 from thermedge.models.checkpoint import Checkpoint
 from thermedge.models.stdtrack import StdTrack
@@ -65,7 +66,6 @@ def train(
         data: The folder that the recipe's paths are relative to.
         start_from: Checkpoint whose averaged weights a new run begins with.
         workers: Processes that prepare pairs.
-        threads: CPU threads for the network; 0 for all cores.
         threads: CPU threads for the network, 0 for all cores.
         report: Called after every step.
 
@@ -87,10 +87,10 @@ def train(
         run.resume(checkpoints.load(last), last)
     elif start_from is not None:
         run.begin_with(checkpoints.load(start_from))
-    packs = {spec.name: pack.opened(spec, data) for spec in plan.data}
-    sampler = PairSampler(plan, packs, run.net.config.crop)
+    batches = Batches(plan, data, run.net.config.crop)
+    batches.open()
     with (folder / LOG).open("a", encoding="utf-8", buffering=1) as record:  # line by line
-        _steps(run, sampler, workers, last, record.write, report)
+        _steps(run, batches, workers, last, record.write, report)
     checkpoints.save(run.checkpoint(), last)
     return last
 
@@ -193,28 +193,45 @@ class _Run:
                 value.copy_(now[name])
 
 
-class _Batches(torch.utils.data.Dataset[dict[str, Tensor]]):
-    def __init__(self, sampler: PairSampler, count: int) -> None:
-        self._sampler, self._count = sampler, count
+class Batches(torch.utils.data.Dataset[dict[str, Tensor]]):
+    """The batches of a run, as tensors; crosses to a worker process as names, not as pictures."""
 
-    def __len__(self) -> int:
-        return self._count
+    def __init__(self, plan: Recipe, data: Path, crop: CropSpec) -> None:
+        self._plan, self._data, self._crop = plan, data, crop
+        self._sampler: PairSampler | None = None
+
+    def open(self) -> PairSampler:
+        """Open the packs, making those that are not there.
+
+        Raises:
+            RecipeError: The data are missing or wrong.
+        """
+        packs = {spec.name: pack.opened(spec, self._data) for spec in self._plan.data}
+        self._sampler = PairSampler(self._plan, packs, self._crop)
+        return self._sampler
 
     def __getitem__(self, number: int) -> dict[str, Tensor]:
-        batch: Batch = self._sampler.batch(number)
+        """Return batch `number` of the run."""
+        batch = (self._sampler or self.open()).batch(number)
         return {name: torch.from_numpy(getattr(batch, name)) for name in Batch.__slots__}
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_sampler": None}
 
 
 def _prepared(
-    sampler: PairSampler, first: int, count: int, workers: int
+    batches: Batches, first: int, count: int, workers: int
 ) -> Iterator[dict[str, Tensor]]:
     loader = torch.utils.data.DataLoader(
-        _Batches(sampler, count),
+        batches,
         batch_size=None,
         sampler=range(first, count),
         num_workers=workers,
         prefetch_factor=4 if workers else None,
-        worker_init_fn=_one_thread,
+        worker_init_fn=_one_thread if workers else None,
+        # A forked worker would inherit the locks of OpenCV's threads, which packing has
+        # started, and wait for them for ever.
+        multiprocessing_context="spawn" if workers else None,
     )
     return iter(loader)
 
@@ -228,7 +245,7 @@ def _one_thread(worker: int) -> None:
 
 def _steps(
     run: _Run,
-    sampler: PairSampler,
+    batches: Batches,
     workers: int,
     last: Path,
     write: Callable[[str], object],
@@ -236,7 +253,7 @@ def _steps(
 ) -> None:
     began, first, saved = time.monotonic(), run.step, time.monotonic()
     sums: list[list[float]] = []
-    for batch in _prepared(sampler, run.step, run.steps, workers):
+    for batch in _prepared(batches, run.step, run.steps, workers):
         parts = run.learn(batch)
         sums.append([float(part.detach()) for part in parts])
         elapsed = time.monotonic() - began

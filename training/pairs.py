@@ -34,6 +34,7 @@ class _Moment:
 
     picture: int
     box: Box
+    track: int  # first box of its track in the pack; -1 for a texture
 
 
 class PairSampler:
@@ -104,7 +105,7 @@ class PairSampler:
         if spec.how == "track":
             low, high = max(one - spec.max_gap, 0), min(one + spec.max_gap, count - 1)
             two = int(rng.integers(low, high + 1))
-        first, second = _moment(pack, start + one), _moment(pack, start + two)
+        first, second = _moment(pack, start, one), _moment(pack, start, two)
         if spec.how == "patch":
             first = second = self._patch(pack, first.picture, rng)
         return first, second
@@ -124,7 +125,7 @@ class PairSampler:
             if spread > best_spread:
                 best, best_spread = Box(x, y, w, h), spread
         assert best is not None
-        return _Moment(picture, best)
+        return _Moment(picture, best, -1)
 
     def _search_view(
         self, box: Box, spec: PairSpec, rng: np.random.Generator
@@ -161,8 +162,8 @@ class PairSampler:
         size, factor = self._crop.search_px, self._crop.search_factor
         if rng.random() < 0.5:
             start, count = pack.tracks[rng.integers(len(pack.tracks))]
-            other = _moment(pack, start + int(rng.integers(count)))
-            if other.picture != second.picture:
+            other = _moment(pack, start, int(rng.integers(count)))
+            if other.picture != second.picture and other.track != second.track:
                 return other, Window.around(other.box, factor, size).window_from_frame()
         height, width = pack.picture(second.picture).shape
         side = factor * math.sqrt(second.box.area) * math.exp(rng.normal(0, 0.2))
@@ -184,7 +185,7 @@ class PairSampler:
         name = self._recipe.pairs[rng.integers(len(self._recipe.pairs))].data
         pack = self._packs[name]
         start, count = pack.tracks[rng.integers(len(pack.tracks))]
-        other = _moment(pack, start + int(rng.integers(count)))
+        other = _moment(pack, start, int(rng.integers(count)))
         factor = self._crop.template_factor * 0.75
         window = Window.around(other.box, factor, self._crop.template_px)
         self._cropper.cut(pack.picture(other.picture), window, low=0, high=255, out=self._other)
@@ -196,9 +197,9 @@ class PairSampler:
         self._augmenter.paste(search, self._other, place, side)
 
 
-def _moment(pack: Pack, index: int) -> _Moment:
-    x, y, w, h = (float(value) for value in pack.boxes[index])
-    return _Moment(int(pack.box_picture[index]), Box(x, y, w, h))
+def _moment(pack: Pack, track: int, place: int) -> _Moment:
+    x, y, w, h = (float(value) for value in pack.boxes[track + place])
+    return _Moment(int(pack.box_picture[track + place]), Box(x, y, w, h), int(track))
 
 
 def _long_enough(pack: Pack, spec: PairSpec) -> NDArray[np.int64]:
@@ -223,6 +224,7 @@ def _other_convention(
         return _Moment(
             moment.picture,
             Box.from_center(cx, cy, moment.box.w * float(wide), moment.box.h * float(high)),
+            moment.track,
         )
 
     return changed(first), changed(second)

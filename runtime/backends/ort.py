@@ -51,7 +51,7 @@ def _session(ort: Any, graph: Path, threads: int) -> Any:
     options.log_severity_level = 3
     try:
         return ort.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
-    except (RuntimeError, ValueError, *_raised(ort)) as error:
+    except _raised(ort) as error:
         raise BackendError(
             f"ONNX Runtime refuses {graph}: {error}.",
             "Export the bundle again, or install a newer onnxruntime.",
@@ -59,9 +59,10 @@ def _session(ort: Any, graph: Path, threads: int) -> Any:
 
 
 def _raised(ort: Any) -> tuple[type[BaseException], ...]:
-    """Return ONNX Runtime's own error types; they share no base class but Exception."""
+    """Return what ONNX Runtime raises; its own types share no base class but Exception."""
     state = ort.capi.onnxruntime_pybind11_state
-    return (state.Fail, state.InvalidGraph, state.InvalidProtobuf, state.NotImplemented)
+    own = (state.Fail, state.InvalidGraph, state.InvalidProtobuf, state.NotImplemented)
+    return (RuntimeError, ValueError, *own)
 
 
 def _check(graph: Path, kind: str, came: list[Any], expected: tuple[TensorSpec, ...]) -> None:

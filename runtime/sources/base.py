@@ -17,7 +17,11 @@ class FrameSource(Protocol):
     rate_hz: float  # nominal
     live: bool  # True: frames that nobody takes in time are gone; False: a recording waits
     num_frames: int | None  # None when it is not known beforehand
-    start_box: Box | None  # the target in the first frame; only generated scenes know it
+
+    @property
+    def start_box(self) -> Box | None:
+        """The target in the first frame, px; only generated scenes know it."""
+        ...
 
     def __iter__(self) -> Iterator[Frame]:
         """Yield frames whose counts are valid until the next one is asked for.

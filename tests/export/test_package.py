@@ -92,10 +92,10 @@ def full_disk(*arguments):
 @pytest.mark.parametrize(
     ("module", "name", "value", "error"),
     [
-        (graph, "to_onnx", full_disk, OSError),
+        (graph, "to_onnx", full_disk, BundleError),
         (parity, "LIMIT", 0.0, ThermedgeError),
-        (package, "model_card", full_disk, OSError),
-        (package, "sync", full_disk, OSError),
+        (package, "model_card", full_disk, BundleError),
+        (package, "sync", full_disk, BundleError),
     ],
 )
 def test_a_failed_export_leaves_the_old_bundle_and_nothing_else(
@@ -119,7 +119,7 @@ def test_a_bundle_that_cannot_take_its_place_gives_it_back(old, export, monkeypa
         return rename(path, target)
 
     monkeypatch.setattr(type(old), "rename", refuse_drafts)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(BundleError, match="No space"):
         export(old, "new")
     assert contents(old) == before
 

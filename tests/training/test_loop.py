@@ -1,8 +1,11 @@
 """Facts about training runs: repeatable to the bit, whatever happens to the process."""
 
 import json
+import pickle
 import shutil
 
+import cv2
+import numpy as np
 import pytest
 import torch
 
@@ -201,16 +204,27 @@ def test_a_folder_that_cannot_be_made_is_named(train, tmp_path):
         train()
 
 
-# Python 3.12 warns of any fork beside threads; torch and OpenCV keep some.
-@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 def test_worker_processes_prepare_the_same_pairs(tiny, data_folder):
     plan = parse(tiny, "the recipe")
-    packs = {spec.name: loop.pack.opened(spec, data_folder) for spec in plan.data}
     crop = loop.models.build("stdtrack", "tiny").config.crop
     batches = [
-        list(loop._prepared(loop.PairSampler(plan, packs, crop), 1, 4, workers))
+        list(loop._prepared(loop.Batches(plan, data_folder, crop), 1, 4, workers))
         for workers in (0, 1)
     ]
     assert [len(some) for some in batches] == [3, 3]
     for one, two in zip(*batches, strict=True):
         assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_a_process_that_has_used_opencv_s_threads_can_train_with_workers(train):
+    # Packing data does. A forked worker would wait for these threads for ever.
+    cv2.setNumThreads(2)
+    cv2.GaussianBlur(np.zeros((3000, 3000), np.float32), (0, 0), 9)
+    assert checkpoints.load(train(workers=1)).step > 0
+
+
+def test_batches_cross_to_a_worker_as_names_and_not_as_pictures(tiny, data_folder):
+    plan = parse(tiny, "the recipe")
+    batches = loop.Batches(plan, data_folder, loop.models.build("stdtrack", "tiny").config.crop)
+    batches.open()
+    assert len(pickle.dumps(batches)) < 5000

@@ -154,6 +154,13 @@ def test_an_absent_target_is_not_in_the_window(unchanged, plan, pack_of):
         assert bright.max() < 0.05
 
 
+def test_an_absent_target_is_not_shown_by_another_picture_of_its_own_track(unchanged, plan, moving):
+    # All four pictures show the one target there is: no window may lie around it.
+    batch = PairSampler(replace(plan, negative_share=1.0), {"squares": moving}, CROP).batch(0)
+    bright = (batch.search > (DARK + BRIGHT) / 2 / 255).mean((1, 2, 3))
+    assert bright.max() < 0.05
+
+
 def test_the_share_of_absent_targets_is_kept(unchanged, plan, moving):
     sampler = PairSampler(replace(plan, negative_share=0.25), {"squares": moving}, CROP)
     present = np.concatenate([sampler.batch(n).present for n in range(5)])
