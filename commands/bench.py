@@ -66,10 +66,11 @@ def run(args: argparse.Namespace) -> int:
     ]
     for peer in args.peer or ["kcf"]:
         rivals += contenders.from_peer(peer)
+    frames = args.max_frames
     protocol = replace(
         plan.read("short"),
-        max_frames=args.max_frames,
-        summary=f"one pass over the first {args.max_frames or 'to last'} frames",
+        max_frames=frames,
+        summary=f"one pass over {f'the first {frames}' if frames else 'all'} frames",
     )
     plan.checked(protocol)
     results = _results(data, contenders.checked(rivals), protocol, args.workers)
@@ -80,7 +81,26 @@ def run(args: argparse.Namespace) -> int:
         protocol,
     )
     _print(board)
+    for name in args.bundle or ["default"]:
+        _print_loop_cost(name, args.backend)
     return 1 if board.errors else 0
+
+
+def _print_loop_cost(name: str, backend: str) -> None:
+    from rich.console import Console
+
+    from thermedge import bundle
+    from thermedge.bundles import find
+    from thermedge.evaluation import loop_cost
+
+    cost = loop_cost.measure(bundle.read(find(name)), backend=backend)
+    Console().print(
+        f"{name}: the loop adds {cost.added:.1%} to its network: update {cost.update_ms:.2f} ms, "
+        f"network alone {cost.network_ms:.2f} ms, medians of {cost.frames} frames at 320x256, "
+        "16 bit, one thread",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def _recordings() -> list[Path]:
@@ -120,6 +140,7 @@ def _print(board: Scoreboard) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from thermedge.evaluation import report
     from thermedge.evaluation.environment import machine
 
     table = Table("tracker", "data", "success AUC", "95 % interval", "clips", "update ms")
@@ -127,23 +148,15 @@ def _print(board: Scoreboard) -> None:
     for group in board.groups:
         for standing in group.standings:
             row = standing.average
-            auc = row.measures.get("success_auc")
-            name = row.contender
-            if standing.run_name != name:
-                name = f"{name} ({standing.run_name})"
-            table.add_row(
-                name,
-                group.name,
-                f"{auc.mean:.3f}" if auc else "-",
-                f"{auc.low:.3f} to {auc.high:.3f}" if auc else "-",
-                str(row.num_scored),
-                "-" if math.isnan(row.update_ms) else f"{row.update_ms:.2f}",
-            )
+            auc, _, interval = report.shown(row.measures.get("success_auc")).partition(" ")
+            update_ms = "-" if math.isnan(row.update_ms) else f"{row.update_ms:.2f}"
+            name, clips = report.label(standing), report.clips(standing)
+            table.add_row(name, group.name, auc, interval, clips, update_ms)
         table.add_section()
     console = Console()
     console.print(table)
     for error in board.errors:
-        console.print(f"threw: {error}", markup=False)
+        console.print(f"threw: {error}", markup=False, soft_wrap=True)
     console.print(f"scoring {_MILLION:,} boxes: {_seconds_per_million():.2f} s on one core")
 
 

@@ -62,6 +62,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--latency", type=Path, metavar="FILE",
         help="real time: ms per frame as measured on a board; default: measured here",
     )  # fmt: skip
+    how.add_argument(
+        "--convention", action="append", default=[], metavar="KEY=VALUE",
+        help="score otherwise than the data's authors, as invalid_truth=skip",
+    )  # fmt: skip
     how.add_argument("--backend", default="auto", help="inference engine; default: auto")
     how.add_argument("--threads", type=int, default=1, help="CPU threads of one inference")
     how.add_argument("--workers", type=int, default=1, help="processes; default: 1")
@@ -81,9 +85,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run what has no result yet, report on all, and return the exit status."""
     from thermedge.evaluation import datasets, foreign, jobs, report
+    from thermedge.evaluation.datasets.layout import with_conventions
     from thermedge.evaluation.store import Store
 
-    data = [datasets.read(folder, args.layout) for folder in args.data]
+    data = [
+        with_conventions(datasets.read(folder, args.layout), args.convention)
+        for folder in args.data
+    ]
     _check_groups(data)
     plan = _plan(args, data)
     others = [foreign.parse_named(text) for text in args.results]
@@ -128,7 +136,7 @@ def _plan(args: argparse.Namespace, data: list[DataSet]) -> Plan:
             f"Choose one with --protocol: {', '.join(plan.names())}.",
         )
     chosen = plan.read(args.protocol or usual[0])
-    if args.max_frames is not None:
+    if args.max_frames is not None and args.max_frames != chosen.max_frames:
         summary = f"{chosen.summary} (--max-frames {args.max_frames})"
         chosen = replace(chosen, max_frames=args.max_frames, summary=summary)
     if chosen.kind != "real_time" and (args.rate is not None or args.latency is not None):
@@ -137,9 +145,11 @@ def _plan(args: argparse.Namespace, data: list[DataSet]) -> Plan:
             "Add --protocol real_time.",
         )
     if args.rate is not None:
-        chosen = replace(chosen, rate_hz=args.rate)
+        summary = f"{chosen.summary}, {args.rate:g} Hz"
+        chosen = replace(chosen, rate_hz=args.rate, summary=summary)
     if args.latency is not None:
-        chosen = replace(chosen, latencies_ms=read_latencies(args.latency))
+        summary = f"{chosen.summary}, latencies of {args.latency.name}"
+        chosen = replace(chosen, latencies_ms=read_latencies(args.latency), summary=summary)
     if chosen.kind == "real_time" and not chosen.latencies_ms and args.workers > 1:
         raise ThermedgeError(
             "Latencies can't be measured while several workers share this machine.",
@@ -230,18 +240,18 @@ def _print(board: Scoreboard, paths: list[Path]) -> None:
     from thermedge.evaluation import report
 
     console = Console()
-    console.print(f"protocol {board.plan.title}", markup=False)
+    console.print(f"protocol {board.plan.title}", markup=False, soft_wrap=True)
     for group in board.groups:
-        found = report.summary(group)
-        table = Table(*found.header, title=group.name)
+        found = report.brief(group)
+        table = Table(title=group.name)
+        for number, header in enumerate(found.header):
+            table.add_column(header, no_wrap=number < 2)  # the tracker and its first number
         for row in found.rows:
             table.add_row(*row)
         console.print(table)
-        for standing in group.standings:
-            clips = report.clips(standing, group)
-            console.print(f"{report.label(standing)}: {clips} clips", markup=False)
-    for text in (*board.notes, *(f"threw: {error}" for error in board.errors)):
-        console.print(text, markup=False)
+    threw = [f"threw: {error}" for error in board.errors]
+    for text in (*board.notes, *threw):
+        console.print(text, markup=False, soft_wrap=True)
     for path in paths:
         print(path)
 

@@ -1,13 +1,17 @@
 """Run thermal single-object trackers on embedded boards.
 
-from thermedge.bundles import find
+from thermedge import bundle, bundles
 from thermedge.geometry import Box
-from thermedge.runtime.loop import open_tracker
 from thermedge.runtime.sources import open_source
+from thermedge.runtime.tracker import open_tracker
 
-with open_source("recording.mp4") as frames, open_tracker(find("default")) as tracker:
+shipped = bundle.read(bundles.find("default"))
+with open_source("clip.mp4") as frames, open_tracker(shipped) as tracker:
     for frame in frames:
-        track = tracker.update(frame) if tracker.started else tracker.init(frame, Box(x, y, w, h))
+        if tracker.started:
+            print(tracker.update(frame))
+        else:
+            tracker.init(frame, Box(120, 80, 24, 16))
 """
 
 __version__ = "0.1.0"

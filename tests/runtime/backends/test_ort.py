@@ -31,17 +31,6 @@ def test_results_are_written_into_the_same_buffers_every_time(shipped):
     engine.close()
 
 
-def test_auto_takes_an_engine_that_is_there(shipped):
-    graph = shipped.path(bundle.TEMPLATE_GRAPH)
-    assert open_backend("auto", graph, shipped.manifest.template).name == "ort-cpu"
-
-
-def test_an_unknown_backend_is_refused_with_the_known_ones(shipped):
-    with pytest.raises(BackendError, match="'magic'") as caught:
-        open_backend("magic", shipped.path(bundle.TRACK_GRAPH), shipped.manifest.track)
-    assert "ort" in caught.value.remedy
-
-
 def test_a_graph_of_another_shape_than_the_manifest_s_is_refused(shipped):
     spec = shipped.manifest.track
     wrong = replace(spec, inputs=(TensorSpec("search", (1, 1, 96, 96)), *spec.inputs[1:]))

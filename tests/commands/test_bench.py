@@ -1,0 +1,91 @@
+"""Facts about `thermedge bench`."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from thermedge.commands import bench, main
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """One clip: a bright square that moves a px per frame."""
+    folder = tmp_path / "set" / "val" / "clip"
+    folder.mkdir(parents=True)
+    for number in range(6):
+        picture = np.full((96, 128), 60, np.uint8)
+        picture[40:56, 40 + number : 60 + number] = 220
+        assert cv2.imwrite(str(folder / f"{number}.png"), picture)
+    lines = [f"{40 + number},40,20,16\n" for number in range(6)]
+    (folder / "groundtruth.txt").write_text("".join(lines))
+    return folder.parent
+
+
+def cells(out: str, tracker: str) -> list[str]:
+    row = next(line for line in out.splitlines() if line.startswith(f"│ {tracker} "))
+    return [cell.strip() for cell in row.strip("│").split("│")]
+
+
+@pytest.fixture(autouse=True)
+def few_boxes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the scoring of a million boxes short."""
+    monkeypatch.setattr(bench, "_MILLION", 1000)
+    monkeypatch.setenv("COLUMNS", "120")
+
+
+def test_the_shipped_tracker_and_its_peers_share_a_table(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bench", "--data", str(data), "--peer", "static", "--max-frames", "5"]) == 0
+    out = capsys.readouterr().out
+    assert "one pass over the first 5 frames" in out
+    ours, static = cells(out, "default"), cells(out, "static")
+    assert (ours[1], ours[4], static[4]) == ("set/val", "1", "1")
+    assert float(ours[2]) > float(static[2]) > 0.5
+    assert float(ours[5]) > float(static[5]) >= 0
+    assert "scoring 1,000 boxes: " in out
+
+
+def test_recordings_that_are_not_there_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bench, "_BESIDE", tmp_path)
+    assert main(["bench", "--peer", "static"]) == 2
+    err = capsys.readouterr().err
+    assert f"{tmp_path}/drone_ir/val is missing" in err
+    assert "--data FOLDER" in err
+
+
+def test_the_recordings_beside_the_checkout_are_the_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "anti_uav_ir" / "val").mkdir(parents=True)
+    monkeypatch.setattr(bench, "_BESIDE", tmp_path)
+    assert bench._recordings() == [tmp_path / "anti_uav_ir" / "val"]
+
+
+def test_a_tracker_that_throws_tells_by_the_exit_status(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (data / "clip" / "3.png").write_bytes(b"no picture")
+    assert main(["bench", "--data", str(data), "--peer", "static"]) == 1
+    out = capsys.readouterr().out
+    assert "threw: set/val/clip: static: SourceError" in out
+    assert "1, 1 threw" in out
+
+
+def test_a_missing_peer_says_how_to_get_it(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delattr(cv2, "TrackerKCF_create", raising=False)
+    assert main(["bench", "--data", str(data)]) == 2
+    assert "fix: Run make bench" in capsys.readouterr().err
+
+
+def test_a_negative_number_of_frames_is_refused(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bench", "--data", str(data), "--peer", "static", "--max-frames", "-3"]) == 2
+    assert "max_frames is -3" in capsys.readouterr().err
