@@ -57,7 +57,6 @@ class Recipe:
     pairs: tuple[PairSpec, ...]
     negative_share: float  # of all pairs: the target is not in the search window
     distractor_share: float  # of all pairs: another target is pasted beside it
-    zoom: float = 0.18  # standard deviation of ln(search scale): how far the size may be off
 
 
 def shipped() -> list[str]:
