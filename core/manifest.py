@@ -57,6 +57,7 @@ class LoopSpec:
     scan_after_frames: int  # missing frames before the rest of the frame is scanned
     scan_windows: int  # scan windows looked at per missing frame; bounds the latency
     scan_widening: float  # side of a scan window over the side of a search window
+    reach_step: float  # how much further a scan believes per missing frame, search windows
     reacquire_score: float  # a scan hit must reach this
     lost_after_frames: int  # missing frames before the state is "lost"
 

@@ -19,6 +19,7 @@ class FrameScan:
 
     def __init__(self) -> None:
         self._windows: list[Window] = []
+        self._away: list[float] = []  # of each window's middle from the last place, px
         self._next = 0
 
     @property
@@ -47,17 +48,23 @@ class FrameScan:
         ]
         places.sort(key=lambda place: math.dist(place, center))
         self._windows = [Window(x, y, side, size_px) for x, y in (center, *places)]
+        self._away = [math.dist((window.cx, window.cy), center) for window in self._windows]
         self._next = 0
 
-    def windows(self, count: int) -> Iterator[Window]:
-        """Yield the next `count` windows, going round."""
-        for _ in range(min(count, len(self._windows))):
+    def windows(self, count: int, reach: float = math.inf) -> Iterator[Window]:
+        """Yield the next `count` windows, going round those within `reach` px.
+
+        The first window always is; so a scan of a short reach looks at the last place again.
+        """
+        within = sum(away <= reach for away in self._away)
+        for _ in range(min(count, within)):
+            self._next %= within
             yield self._windows[self._next]
-            self._next = (self._next + 1) % len(self._windows)
+            self._next += 1
 
     def end(self) -> None:
         """Forget the scan: the target is found."""
-        self._windows = []
+        self._windows, self._away = [], []
 
 
 def _spread(length: int, side: float) -> list[float]:

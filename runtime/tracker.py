@@ -163,7 +163,12 @@ class Tracker:
     def _look_elsewhere(
         self, frame: Frame, bounds: tuple[float, float], found: Candidate
     ) -> Candidate:
-        """Scan a few windows of the frame; return a sure hit, else `found`."""
+        """Scan a few windows of the frame; return a sure hit, else `found`.
+
+        How far away the target is believed grows with the time it is missing, up to the
+        whole frame when it is lost: a look-alike elsewhere is not the target that a tree
+        hides for half a second.
+        """
         loop = self._loop
         if self._missing + 1 < loop.scan_after_frames and not self._closed:
             return found
@@ -171,11 +176,20 @@ class Tracker:
             side = self._window().side * loop.scan_widening
             size_px = self.manifest.crop.search_px
             self._scan.begin((self._cx, self._cy), side, self._frame_px, size_px)
-        for window in self._scan.windows(loop.scan_windows):
+        reach = self._reach()
+        for window in self._scan.windows(loop.scan_windows, reach):
             hit = self._examine(frame, window, bounds, centred=False)
-            if hit.score >= loop.reacquire_score and hit.score > found.score:
+            near = math.dist((hit.cx, hit.cy), (self._cx, self._cy)) <= reach
+            if near and hit.score >= loop.reacquire_score and hit.score > found.score:
                 found = hit
         return found
+
+    def _reach(self) -> float:
+        """Return how far from its last place the target may be by now, px."""
+        if self._missing + 1 >= self._loop.lost_after_frames:
+            return math.inf
+        frames = self._missing + 1 + self._closed
+        return self._window().side * (0.5 + self._loop.reach_step * frames)
 
     def _take(self, found: Candidate) -> State:
         """Move the box to what was found, and say how sure that is."""

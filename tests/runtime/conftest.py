@@ -59,6 +59,7 @@ def make_manifest(**loop):
         "scan_after_frames": 2,
         "scan_windows": 4,
         "scan_widening": 1.5,
+        "reach_step": 0.04,
         "reacquire_score": 0.35,
         "lost_after_frames": 6,
     }

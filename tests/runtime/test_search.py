@@ -64,3 +64,12 @@ def test_a_frame_gets_as_many_windows_as_it_may_cost(count):
     scan = FrameScan()
     scan.begin((40.0, 50.0), 60.0, (320, 256), 160)
     assert len(list(scan.windows(count))) == count
+
+
+def test_a_scan_of_a_short_reach_stays_near_and_goes_round_there():
+    scan = FrameScan()
+    scan.begin((160.0, 128.0), 60.0, (320, 256), 160)
+    near = [w for _ in range(10) for w in scan.windows(2, reach=70.0)]
+    assert {math.dist((w.cx, w.cy), (160, 128)) <= 70 for w in near} == {True}
+    assert len(set(near)) < len(near) == 20
+    assert len(set(scan.windows(1000))) > len(set(near))

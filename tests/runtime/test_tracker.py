@@ -46,6 +46,21 @@ def test_a_target_that_vanishes_is_coasted_then_lost_and_reacquired_elsewhere(ma
     assert tracker.update(frame(31, (280, 30))).state == "tracking"
 
 
+def test_a_look_alike_far_away_is_not_taken_until_the_target_is_lost(make_tracker):
+    tracker = started(make_tracker(lost_after_frames=6))
+    tracks = [tracker.update(frame(index, (290, 230))) for index in range(1, 30)]
+    assert [track.state for track in tracks[:5]] == ["coasting"] * 5
+    assert all(track.box.center == (100, 100) for track in tracks[:5])
+    assert tracks[-1].box.center == pytest.approx((290, 230), abs=8)
+
+
+def test_a_target_that_comes_back_near_its_last_place_is_taken_at_once(make_tracker):
+    tracker = started(make_tracker(lost_after_frames=100))
+    for index in range(1, 8):
+        tracker.update(frame(index))
+    assert tracker.update(frame(8, (155, 100))).state == "reacquired"
+
+
 def test_a_missing_frame_costs_a_bounded_number_of_inferences(make_tracker):
     tracker = started(make_tracker(scan_windows=4))
     for index in range(1, 12):
