@@ -28,7 +28,7 @@ types: .venv/dev/ready ## Check the type annotations
 	.venv/dev/bin/mypy
 
 bench: .venv/bench/ready ## Compare the shipped tracker with OpenCV's trackers
-	.venv/bench/bin/python -m thermedge bench
+	.venv/bench/bin/python -m thermedge bench $(BENCH)
 
 wheel: .venv/demo/ready ## Build the wheel into dist/
 	rm -rf build/lib build/bdist.*

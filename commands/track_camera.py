@@ -1,4 +1,4 @@
-"""track-camera: follow one target in a recording, a camera, or a generated scene."""
+"""track-camera: follow one target in a recording, pictures, or a generated scene."""
 
 from __future__ import annotations
 
@@ -226,7 +226,7 @@ def main() -> int:
     """Run track-camera as its own program."""
     parser = argparse.ArgumentParser(
         prog="track-camera",
-        description="Follow one target in a thermal recording, camera, or generated scene.",
+        description="Follow one target in a thermal recording, pictures, or a generated scene.",
     )
     add_arguments(parser)
     return guarded(lambda: run(parser.parse_args(sys.argv[1:])))
