@@ -14,7 +14,10 @@ from thermedge.errors import ThermedgeError
 # verb -> its module and its line in the help. Each module has `add_arguments(parser)`,
 # which must work with nothing but the standard library, and `run(args) -> int`.
 VERBS = {
-    "track": ("thermedge.commands.track_camera", "track a target in a recording or generated scene"),
+    "track": (
+        "thermedge.commands.track_camera",
+        "track a target in a recording or made-up scene",
+    ),
     "demo": ("thermedge.commands.demo", "track a target without camera or board"),
     "doctor": ("thermedge.commands.doctor", "say what this machine can run, and what is missing"),
     "train": ("thermedge.commands.train", "train a tracker from a recipe"),
