@@ -118,7 +118,7 @@ def test_a_bundle_can_not_reach_out_of_its_folder(
     outside = folder.parent / "outside"
     outside.write_text("not part of the bundle")
     edit(files=bundle.read(folder).manifest.files | {name: sha256_of(outside)})
-    refusal(folder)
+    assert refusal(folder).remedy
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '"tiny"', "{}", '{"format": "new"}', "é"])
