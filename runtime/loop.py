@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from thermedge.frame import Counts, Frame
 from thermedge.geometry import Box
@@ -47,10 +46,6 @@ class Latency:
             return {}
         values = np.percentile(seen, percents, axis=0)
         return {row: tuple(values[:, i].tolist()) for i, row in enumerate(self.ROWS)}
-
-    def column(self, row: str) -> NDArray[np.float32]:
-        """Return a row's times, ms, of the frames kept, oldest first not guaranteed."""
-        return self._ring[: min(self._count, _KEPT), self.ROWS.index(row)]
 
 
 @dataclass(slots=True)

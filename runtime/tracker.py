@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from time import perf_counter_ns
-from types import TracebackType
 
 from thermedge.bundle import Bundle
 from thermedge.errors import TargetError
@@ -105,12 +104,7 @@ class Tracker:
     def __enter__(self) -> Tracker:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def _check(self, frame: Frame) -> None:

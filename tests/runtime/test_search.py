@@ -10,20 +10,16 @@ FRAMES = st.tuples(st.integers(80, 700), st.integers(60, 520))
 
 
 @given(FRAMES, st.floats(0, 1), st.floats(0, 1), st.floats(20, 400))
-def test_every_point_of_the_frame_lies_well_inside_some_window(frame_px, fx, fy, side):
+def test_every_point_of_the_frame_lies_in_some_window(frame_px, fx, fy, side):
     width, height = frame_px
     scan = FrameScan()
     scan.begin((fx * width, fy * height), side, frame_px, 160)
-    windows = list(scan.windows(100_000))
     x, y = fy * width, fx * height  # any point
 
-    margin = min(
-        min(w.side / 2 - abs(x - w.cx), w.side / 2 - abs(y - w.cy))
-        for w in [
-            max(windows, key=lambda w: min(w.side / 2 - abs(x - w.cx), w.side / 2 - abs(y - w.cy)))
-        ]
+    assert any(
+        max(abs(x - window.cx), abs(y - window.cy)) <= window.side / 2 + 1e-6
+        for window in scan.windows(100_000)
     )
-    assert margin >= -1e-6
 
 
 def test_the_first_window_is_the_last_place_and_the_next_ones_lie_ever_further():
