@@ -8,6 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from thermedge.events import Event
+
 Counts = NDArray[np.uint8] | NDArray[np.uint16]
 
 # The shutter (FFC, NUC) of an uncooled core: "closed" frames show the shutter or a
@@ -38,6 +40,8 @@ class Frame:
     kelvin: Kelvin | None = None  # None when the core is not radiometric
     shutter: Shutter = "none"
     sensor_c: float | None = None  # focal-plane temperature, degrees C, None if not told
+    visible: NDArray[np.uint8] | None = None  # (H, W) grey, registered to `counts`, borrowed
+    events: tuple[Event, ...] = ()  # what the source met since the frame before
 
     @property
     def width_px(self) -> int:

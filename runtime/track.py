@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from thermedge.events import Event
 from thermedge.geometry import Box
 
 # tracking: sure of the target.  uncertain: it moved the box, but remembers nothing new.
@@ -19,6 +20,15 @@ STAGES = ("wait", "scale", "crop", "infer", "decode", "update")
 
 
 @dataclass(frozen=True, slots=True)
+class TargetCelsius:
+    """Temperatures inside the box, degrees C."""
+
+    low: float
+    mean: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
 class Track:
     """The target in one frame."""
 
@@ -29,3 +39,6 @@ class Track:
     timestamp_ns: int  # the frame's
     dropped: int  # frames lost between the previous Track and this one
     stage_ms: Mapping[str, float]  # by stage of STAGES; a stage that did not run is absent
+    events: tuple[Event, ...] = ()  # the frame's, then the tracker's own
+    age_ms: float | None = None  # from the sensor's time stamp to this result; live sources only
+    target_c: TargetCelsius | None = None  # only when the sensor is radiometric

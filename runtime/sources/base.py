@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from thermedge.frame import Frame
@@ -17,6 +17,11 @@ class FrameSource(Protocol):
     rate_hz: float  # nominal
     live: bool  # True: frames that nobody takes in time are gone; False: a recording waits
     num_frames: int | None  # None when it is not known beforehand
+
+    @property
+    def faults(self) -> Mapping[str, int]:
+        """What went wrong so far: name -> count. Empty while nothing did."""
+        ...
 
     @property
     def start_box(self) -> Box | None:

@@ -50,6 +50,7 @@ class FolderSource:
         first = _grey(self._files[start_frame])
         self.height_px, self.width_px = first.shape
         self._dtype = first.dtype
+        self.faults: dict[str, int] = {}
         self.num_frames: int | None = len(self._files) - start_frame
 
     def __iter__(self) -> Iterator[Frame]:

@@ -35,6 +35,7 @@ class SyntheticSource:
         self.width_px, self.height_px = spec.width_px, spec.height_px
         self.rate_hz = spec.rate_hz
         self.live = realtime
+        self.faults: dict[str, int] = {}
         self.num_frames: int | None = spec.num_frames
         self.start_box = self.truth(0)  # where a track can start without asking a user
 

@@ -53,6 +53,7 @@ class VideoSource:
         self.rate_hz = self._rate() if rate_hz is None else rate_hz
         promised = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
         self._promised = promised if promised > start_frame else None
+        self.faults: dict[str, int] = {}
         self.num_frames = None if self._promised is None else self._promised - start_frame
         self._next = start_frame
         self._picture = self._first(start_frame)
