@@ -39,9 +39,12 @@ class ScalingSpec:
 class HeadSpec:
     """How the track graph's maps become a box."""
 
-    kind: Literal["centre"]  # score, offset, size and spread maps on one grid
+    # centre: maps of score, offset, size and spread. ltrb: score, and the distances from
+    # each cell's middle to the left, top, right and bottom edge in search-window px.
+    kind: Literal["centre", "ltrb"]
     stride_px: int  # search-window px between neighbouring cells
-    size: Literal["template"]  # size map: ln(size / template target size)
+    size: Literal["template", "window"]  # size map: ln(size / template target size); or px
+    spread: float = 0.0  # ltrb: assumed Laplace scale of ln(size), which has no map
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,10 +69,19 @@ class LoopSpec:
 class MemorySpec:
     """How the template follows the target's appearance."""
 
-    kind: Literal["none", "blend"]  # blend: (1 - weight) * first + weight * newest
+    # blend: (1 - weight) * first + weight * newest.
+    # context: the first template again, beside the newest surroundings.
+    kind: Literal["none", "blend", "context"]
     every_frames: int = 0
     min_score: float = 1.0
     weight: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenSpec:
+    """How tokens are kept in the track inputs `store`, `store_bias` and `store_age`."""
+
+    min_quality: float  # a token of a worse frame is not kept, [0, 1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,3 +144,5 @@ class Manifest:
     parity: dict[str, Parity]  # output name -> differences
     licence: str
     carried: dict[str, str] = field(default_factory=dict)  # track input <- track output before
+    initial: dict[str, str] = field(default_factory=dict)  # carried input <- template output
+    tokens: TokenSpec | None = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 
 import onnx
@@ -12,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from thermedge.manifest import GraphSpec
-from thermedge.models.stdtrack import StdTrack
+from thermedge.models.net import TrackerNet, example
 from thermedge.tensors import TensorSpec
 
 OPSET = 18  # TensorRT 10 takes 9 to 20, ONNX Runtime all; 8.5 needs 17
@@ -21,62 +20,79 @@ OPSET = 18  # TensorRT 10 takes 9 to 20, ONNX Runtime all; 8.5 needs 17
 class TemplateGraph(nn.Module):
     """What runs once per template."""
 
-    names = ("kernel", "cells")
-
-    def __init__(self, net: StdTrack) -> None:
+    def __init__(self, net: TrackerNet) -> None:
         super().__init__()
         self.net = net
+        self.inputs = net.template_inputs
 
-    def forward(self, template: Tensor) -> tuple[Tensor, ...]:
-        """Map (1, 1, T, T) in [0, 1] to the tensors that the track graph takes."""
-        return tuple(self.net.template(template))
+    def named(self, *inputs: Tensor) -> dict[str, Tensor]:
+        """Return the outputs by name."""
+        return dict(self.net.template(*inputs)._asdict())
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """Map the template's inputs to the tensors that are kept."""
+        return tuple(self.named(*inputs).values())
 
 
 class TrackGraph(nn.Module):
     """What runs on every frame; the score leaves it as a probability."""
 
-    names = ("score", "offset", "size", "spread")
-
-    def __init__(self, net: StdTrack) -> None:
+    def __init__(self, net: TrackerNet, kept: tuple[str, ...]) -> None:
         super().__init__()
         self.net = net
+        self.inputs = (*net.track_inputs, *kept, *net.state_shapes)
 
-    def forward(self, search: Tensor, kernel: Tensor, cells: Tensor) -> tuple[Tensor, ...]:
-        """Map (1, 1, S, S) in [0, 1] and the template's tensors to the head's maps."""
-        maps = self.net.track(search, kernel, cells)
-        return (maps.score.sigmoid(), maps.offset, maps.size, maps.spread)
+    def named(self, *inputs: Tensor) -> dict[str, Tensor]:
+        """Return the outputs by name."""
+        return self.net.graph_outputs(self.net.track(*inputs))
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """Map windows, the template's tensors and the state to the head's maps."""
+        return tuple(self.named(*inputs).values())
 
 
-CACHED = {"kernel": "kernel", "cells": "cells"}  # track input <- template output
+def cached(net: TrackerNet) -> dict[str, str]:
+    """Return which track inputs are template outputs, under the same name."""
+    with torch.no_grad():
+        known = net.template(*(example(name, net.config.crop) for name in net.template_inputs))
+    return {name: name for name in known._fields if name not in net.initial.values()}
 
 
-def to_onnx(net: StdTrack, template: Path, track: Path) -> tuple[GraphSpec, GraphSpec]:
+def graphs(net: TrackerNet) -> tuple[TemplateGraph, TrackGraph]:
+    """Return the two parts of `net`, as they are exported."""
+    net.eval()
+    return TemplateGraph(net).eval(), TrackGraph(net, tuple(cached(net))).eval()
+
+
+def state_example(net: TrackerNet) -> dict[str, Tensor]:
+    """Return values for the state of the track graph, small ones."""
+    return {name: 0.1 * torch.randn(shape) for name, shape in net.state_shapes.items()}
+
+
+def to_onnx(net: TrackerNet, template: Path, track: Path) -> tuple[GraphSpec, GraphSpec]:
     """Write both graphs with static shapes and batch 1.
 
     Args:
-        net: A fused network.
+        net: A fused network, or one as trained.
         template: Where the template graph goes.
         track: Where the track graph goes.
 
     Returns:
         The inputs and outputs of the template graph and of the track graph.
     """
-    crop = net.config.crop
-    first = {"template": torch.rand(1, 1, crop.template_px, crop.template_px)}
-    once = TemplateGraph(net).eval()
-    cached = dict(zip(once.names, once(first["template"]), strict=True))
-    second = {"search": torch.rand(1, 1, crop.search_px, crop.search_px)}
-    second |= {name: cached[output].detach() for name, output in CACHED.items()}
-    return (
-        _written(once, first, once.names, template),
-        _written(TrackGraph(net).eval(), second, TrackGraph.names, track),
-    )
+    once, always = graphs(net)
+    first = {name: example(name, net.config.crop) for name in once.inputs}
+    with torch.no_grad():
+        known = once.named(*first.values())
+    second = {name: example(name, net.config.crop) for name in net.track_inputs}
+    second |= {name: known[name] for name in cached(net)}
+    second |= state_example(net)
+    return _written(once, first, template), _written(always, second, track)
 
 
 @torch.no_grad()
-def _written(
-    module: nn.Module, feeds: dict[str, Tensor], outputs: Sequence[str], path: Path
-) -> GraphSpec:
+def _written(module: TemplateGraph | TrackGraph, feeds: dict[str, Tensor], path: Path) -> GraphSpec:
+    outputs = module.named(*feeds.values())
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the exporter's own internals
@@ -99,10 +115,7 @@ def _written(
     path.write_bytes(model.SerializeToString(deterministic=True))
     return GraphSpec(
         inputs=tuple(_spec(name, tensor) for name, tensor in feeds.items()),
-        outputs=tuple(
-            _spec(name, tensor)
-            for name, tensor in zip(outputs, module(*feeds.values()), strict=True)
-        ),
+        outputs=tuple(_spec(name, tensor) for name, tensor in outputs.items()),
     )
 
 

@@ -23,7 +23,7 @@ from thermedge.manifest import FORMAT, DataCredit, Manifest, Origin
 from thermedge.models import checkpoint as checkpoints
 from thermedge.models.checkpoint import Checkpoint
 from thermedge.models.fuse import fused
-from thermedge.models.stdtrack import StdTrack
+from thermedge.models.net import TrackerNet
 from thermedge.toml import loads
 
 _LICENCE = "Apache-2.0"
@@ -100,7 +100,10 @@ def _fill(
         memory=settings.memory,
         template=template_spec,
         track=track_spec,
-        cached=graph.CACHED,
+        cached=graph.cached(net),
+        carried=dict(net.carried),
+        initial=dict(net.initial),
+        tokens=settings.tokens,
         precision="fp32",
         files={file: sha256_of(draft / file) for file in bundle.REQUIRED},
         origin=origin,
@@ -130,7 +133,7 @@ class Counts:
     bytes: int  # of the track graph
 
 
-def _parameters(net: StdTrack) -> int:
+def _parameters(net: TrackerNet) -> int:
     return sum(parameter.numel() for parameter in net.parameters())
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from thermedge.errors import RecipeError
-from thermedge.manifest import HeadSpec, LoopSpec, MemorySpec, ScalingSpec
+from thermedge.manifest import HeadSpec, LoopSpec, MemorySpec, ScalingSpec, TokenSpec
 from thermedge.records import RecordError, from_mapping
 from thermedge.toml import loads
 
@@ -19,6 +19,7 @@ class Settings:
     head: HeadSpec
     loop: LoopSpec
     memory: MemorySpec
+    tokens: TokenSpec | None = None
 
 
 def read(path: Path) -> Settings:

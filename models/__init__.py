@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, cast
 from thermedge.errors import RecipeError
 
 if TYPE_CHECKING:
-    from thermedge.models.stdtrack import StdTrack
+    from thermedge.models.net import TrackerNet
 
 # name -> module with SIZES and the network's class
 TRACKERS = {"stdtrack": ("thermedge.models.stdtrack", "StdTrack")}
 
 
-def build(tracker: str, size: str) -> StdTrack:
+def build(tracker: str, size: str) -> TrackerNet:
     """Return an untrained network.
 
     Raises:
@@ -31,4 +31,4 @@ def build(tracker: str, size: str) -> StdTrack:
             f"Tracker {tracker!r} has no size {size!r}.",
             f"Choose one of {', '.join(module.SIZES)}.",
         )
-    return cast("StdTrack", getattr(module, attribute)(module.SIZES[size]))
+    return cast("TrackerNet", getattr(module, attribute)(module.SIZES[size]))

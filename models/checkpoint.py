@@ -13,7 +13,7 @@ from torch import Tensor
 from thermedge import models
 from thermedge.errors import RecipeError
 from thermedge.files import replacing
-from thermedge.models.stdtrack import StdTrack
+from thermedge.models.net import TrackerNet
 
 _KIND = "thermedge checkpoint 1"
 
@@ -80,7 +80,7 @@ def load(path: Path) -> Checkpoint:
     )
 
 
-def network(checkpoint: Checkpoint) -> StdTrack:
+def network(checkpoint: Checkpoint) -> TrackerNet:
     """Return the checkpoint's network with its averaged weights, in eval mode.
 
     Raises:

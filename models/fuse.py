@@ -1,60 +1,77 @@
-"""Turn a trained network into the plain convolutions that boards run."""
+"""The algebra that turns a trained network into the plain operations that boards run."""
 
 from __future__ import annotations
 
 import copy
-from typing import cast
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from thermedge.models.layers.rep_conv import RepConv
-from thermedge.models.stdtrack import StdTrack
+if TYPE_CHECKING:
+    from thermedge.models.net import TrackerNet
+
+    Net = TypeVar("Net", bound=TrackerNet)
 
 
-def fused(net: StdTrack) -> StdTrack:
-    """Return a network of plain convolutions that computes the same as `net` in eval mode.
+def fused(net: Net) -> Net:
+    """Return a network of plain operations that computes the same as `net` in eval mode.
 
-    The input is left untouched. Every RepConv becomes one biased convolution and its
-    activation; the norm before the head's 1x1 mix is folded into that mix.
+    The input is left untouched. Every layer that has a `plain()` of its own is replaced
+    by what that returns, inner layers first; then the network folds what is left.
     """
     plain = copy.deepcopy(net).eval()
-    _replace_branches(plain)
-    mix = cast(nn.Sequential, plain.mix)  # it was a RepConv until the line above
-    mix[0] = norm_into_next(plain.response_norm, cast(nn.Conv2d, mix[0]))
-    plain.response_norm = nn.Identity()  # type: ignore[assignment]
+    _replace_layers(plain)
+    plain.folded()
     return plain
 
 
-def _replace_branches(module: nn.Module) -> None:
+def _replace_layers(module: nn.Module) -> None:
     for name, child in module.named_children():
-        if isinstance(child, RepConv):
-            setattr(module, name, nn.Sequential(merged(child), child.act))
-        else:
-            _replace_branches(child)
+        _replace_layers(child)
+        if hasattr(child, "plain"):
+            setattr(module, name, child.plain())
 
 
 @torch.no_grad()
-def merged(rep: RepConv) -> nn.Conv2d:
-    """Return one convolution equal to the branches' sum and the norm after it.
+def with_norm(
+    kernel: Tensor, norm: nn.BatchNorm2d, *, bias: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Return the (kernel, bias) of one convolution equal to a convolution and the norm after it.
 
-    Convolution is linear, so kernels of one size just add, small ones centred in zeros;
-    the norm's scale g / sigma multiplies each output's kernel, and its shift
+    The norm's scale g / sigma multiplies each output's kernel, and its shift
     beta - mean * g / sigma becomes the bias.
+
+    Args:
+        kernel: (outputs, inputs / groups, kh, kw).
+        norm: Over the outputs, in eval mode.
+        bias: (outputs,) of the convolution itself, if it has one.
 
     Source: RepVGG (Ding 2021), section 3.3.
     """
-    scale, shift = _affine(rep.norm)
+    scale, shift = affine(norm)
+    moved = shift if bias is None else shift + bias * scale
+    return kernel * scale[:, None, None, None], moved
+
+
+@torch.no_grad()
+def convolution(
+    kernel: Tensor, bias: Tensor, *, stride: int = 1, dilation: int = 1, groups: int = 1
+) -> nn.Conv2d:
+    """Return a convolution with this kernel and bias that keeps the map's size over stride."""
+    outputs, inputs, height, width = kernel.shape
     conv = nn.Conv2d(
-        rep.branches[0].shape[1],
-        rep.branches[0].shape[0],
-        rep.side,
-        stride=rep.stride,
-        padding=rep.side // 2,
+        inputs * groups,
+        outputs,
+        (height, width),
+        stride=stride,
+        dilation=dilation,
+        padding=(dilation * (height // 2), dilation * (width // 2)),
+        groups=groups,
     )
-    conv.weight.copy_(rep.kernel() * scale[:, None, None, None])
+    conv.weight.copy_(kernel)
     assert conv.bias is not None
-    conv.bias.copy_(shift)
+    conv.bias.copy_(bias)
     return conv
 
 
@@ -66,7 +83,7 @@ def norm_into_next(norm: nn.BatchNorm2d, conv: nn.Conv2d) -> nn.Conv2d:
     """
     assert conv.kernel_size == (1, 1)
     assert conv.bias is not None
-    scale, shift = _affine(norm)
+    scale, shift = affine(norm)
     both = copy.deepcopy(conv)
     assert both.bias is not None
     both.weight.copy_(conv.weight * scale[None, :, None, None])
@@ -74,7 +91,8 @@ def norm_into_next(norm: nn.BatchNorm2d, conv: nn.Conv2d) -> nn.Conv2d:
     return both
 
 
-def _affine(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+@torch.no_grad()
+def affine(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     """Return the (scale, shift) per channel that an eval-mode batch norm applies."""
     assert norm.running_mean is not None
     assert norm.running_var is not None

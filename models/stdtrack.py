@@ -1,24 +1,27 @@
-"""STDTrack, re-designed small: a convolutional Siamese trunk under a multi-branch head.
+"""STDTrack, re-designed small: a token of the target is carried over a convolutional Siamese.
 
-After the paper "STDTrack" (arXiv 2601.09078, AAAI 2026), not a reproduction: its
-multi-scale 1x1/3x3/5x5 head is kept, its transformer trunk is replaced by plain
-convolutions that run on small boards, and size is predicted relative to the template's
-box together with its own uncertainty.
+After the paper "STDTrack" (arXiv 2601.09078, AAAI 2026), not a reproduction: its token,
+its multi-frame fusion, its mask and its multi-scale 1x1/3x3/5x5 head are kept; its
+transformer trunk is replaced by plain convolutions that run on small boards, and size is
+predicted relative to the template's box together with its own uncertainty.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from thermedge.manifest import CropSpec
+from thermedge.models.fuse import norm_into_next
 from thermedge.models.layers.correlation import cellwise_correlation, depthwise_correlation
 from thermedge.models.layers.rep_conv import RepConv
-
-STRIDE_PX = 8
+from thermedge.models.layers.tokens import TokenFusion, TokenMask
+from thermedge.models.net import TrackerNet
+from thermedge.tokens import AGES, age_bucket
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +35,9 @@ class StdTrackConfig:
     kernels: int  # channels of the depth-wise correlation
     cells: int  # channels of the cell-wise correlation
     passed: int  # search channels that go to the head as they are
-    head: int  # channels of the head
+    head: int  # channels of the head, and of the token
+    heads: int  # parallel attentions of the token; a divisor of `head`
+    capacity: int  # tokens that the store holds
     crop: CropSpec
 
 
@@ -46,11 +51,26 @@ SIZES = {
         cells=48,
         passed=32,
         head=64,
+        heads=2,
+        capacity=6,
         crop=CropSpec(template_px=88, search_px=160, template_factor=2.2, search_factor=4.0),
+    ),
+    "base": StdTrackConfig(
+        stem=24,
+        middle=48,
+        features=96,
+        deep=6,
+        kernels=64,
+        cells=64,
+        passed=48,
+        head=96,
+        heads=3,
+        capacity=6,
+        crop=CropSpec(template_px=120, search_px=224, template_factor=2.2, search_factor=4.0),
     ),
 }
 
-_KERNEL_CELLS = 5  # the target fills 40 px of the template window: 5 cells
+_KERNEL_CELLS = 5  # the target fills 40 px of the nano's template window: 5 cells
 _COMPARED_CELLS = 7  # one cell of surroundings on every side
 
 
@@ -59,6 +79,7 @@ class TemplateTensors(NamedTuple):
 
     kernel: Tensor  # (B, kernels, 5, 5)
     cells: Tensor  # (B, 49, cells)
+    first_token: Tensor  # (B, 1, head) the target as it looked at first
 
 
 class Maps(NamedTuple):
@@ -68,10 +89,20 @@ class Maps(NamedTuple):
     offset: Tensor  # (B, 2, S, S) target centre minus cell centre, cells
     size: Tensor  # (B, 2, S, S) ln(size in the window / the template target's)
     spread: Tensor  # (B, 2, S, S) ln of the Laplace scale of `size`
+    mask: Tensor  # (B, 1, S, S) logits: where the token sees the target
+    token: Tensor  # (B, 1, head) the target as it looks now
 
 
-class StdTrack(nn.Module):
-    """A Siamese tracker: `template` once per target, `track` once per frame."""
+class StdTrack(TrackerNet):
+    """A Siamese tracker with a memory of tokens.
+
+    The state of the track graph: `token` (1, 1, C) of the frame before, `store`
+    (1, n, C) of older ones, `store_bias` (1, 1, n), 0 for a filled place and -1e4 for an
+    empty one, and `store_age` (1, n, 4), one-hot in the buckets of `layers.tokens`.
+    """
+
+    carried: ClassVar[Mapping[str, str]] = {"token": "token_next"}
+    initial: ClassVar[Mapping[str, str]] = {"token": "first_token"}
 
     def __init__(self, config: StdTrackConfig) -> None:
         super().__init__()
@@ -93,6 +124,9 @@ class StdTrack(nn.Module):
         self.response_norm = nn.BatchNorm2d(compared)
         self.mix = RepConv(compared, c.head, kernels=(1,))
         self.shared = RepConv(c.head, c.head, kernels=(1, 3, 5))
+        self.first_token = nn.Linear(c.features, c.head)
+        self.fusion = TokenFusion(c.head, c.heads)
+        self.mask = TokenMask(c.head)
         self.score_tower = RepConv(c.head, c.head, kernels=(1, 3))
         self.box_tower = RepConv(c.head, c.head, kernels=(1, 3))
         self.score = nn.Conv2d(c.head, 1, 1)
@@ -101,16 +135,91 @@ class StdTrack(nn.Module):
         nn.init.normal_(self.box.weight, std=0.01)
         nn.init.zeros_(self.box.get_parameter("bias"))
 
-    def template(self, window: Tensor) -> TemplateTensors:
+    @property
+    def state_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of the token inputs, batch 1."""
+        n, channels = self.config.capacity, self.config.head
+        return {
+            "token": (1, 1, channels),
+            "store": (1, n, channels),
+            "store_bias": (1, 1, n),
+            "store_age": (1, n, AGES),
+        }
+
+    def template(self, *inputs: Tensor) -> TemplateTensors:
         """Encode template windows (B, 1, template_px, template_px) in [0, 1]."""
+        (window,) = inputs
         features = self.trunk(window)
         kernel = _centre(self.template_kernel(features), _KERNEL_CELLS)
         cells = _centre(self.template_cells(features), _COMPARED_CELLS)
         scale = self.config.cells**-0.5  # keeps the sum over channels near 1
-        return TemplateTensors(kernel / _KERNEL_CELLS, cells.flatten(2).transpose(1, 2) * scale)
+        middle = _centre(features, _KERNEL_CELLS).mean((2, 3))
+        return TemplateTensors(
+            kernel / _KERNEL_CELLS,
+            cells.flatten(2).transpose(1, 2) * scale,
+            self.first_token(middle)[:, None],
+        )
 
-    def track(self, window: Tensor, kernel: Tensor, cells: Tensor) -> Maps:
-        """Find the template in search windows (B, 1, search_px, search_px) in [0, 1]."""
+    def track(self, *inputs: Tensor) -> Maps:
+        """Find the template in search windows (B, 1, search_px, search_px) in [0, 1].
+
+        Args:
+            inputs: search, kernel, cells, token, store, store_bias, store_age.
+        """
+        window, kernel, cells, token, store, bias, age = inputs
+        shared = self._compared(window, kernel, cells)
+        token = self.fusion(token, _as_tokens(shared), store, bias, age)
+        return self._head(shared, self.mask(shared, token), token)
+
+    def answers(self, batch: Mapping[str, Tensor]) -> Maps:
+        """Go through clips of T frames; the token of each frame enters the next one.
+
+        Args:
+            batch: `template` (B, 1, T, T), `search` (B, frames, 1, S, S), `present`
+                (B, frames): what the runtime's quality gate would let into the store.
+                Pairs, which lack the axis of frames, are clips of one frame.
+        """
+        kernel, cells, first = self.template(batch["template"])
+        search, present = batch["search"], batch["present"]
+        if search.ndim == 4:
+            search, present = search[:, None], present[:, None]
+        clips, frames = search.shape[:2]
+        each = [part.repeat_interleave(frames, 0) for part in (kernel, cells)]
+        shared = self._compared(search.flatten(0, 1), *each)
+        seen = _as_tokens(shared).unflatten(0, (clips, frames))
+        token, masks, tokens, kept = first, [], [], [first]
+        visible = [torch.ones_like(present[:, 0])]
+        for frame in range(frames):
+            held = _held(len(kept), self.config.capacity)
+            store = torch.cat([kept[place] for place in held], 1)
+            open_to = torch.stack([visible[place] for place in held], 1)
+            age = _ages([len(kept) - place for place in held], store)
+            now = self.fusion(token, seen[:, frame], store, (open_to[:, None] - 1) * 1e4, age)
+            masks.append(self.mask(shared.unflatten(0, (clips, frames))[:, frame], now))
+            tokens.append(now)
+            is_there = present[:, frame, None, None].bool()
+            token = torch.where(is_there, now, token)
+            kept.append(now)
+            visible.append(present[:, frame])
+        mask = torch.stack(masks, 1).flatten(0, 1)
+        return self._head(shared, mask, torch.stack(tokens, 1).flatten(0, 1))
+
+    def graph_outputs(self, maps: Maps) -> dict[str, Tensor]:
+        """Return the head's maps, the score as a probability, and the token to carry on."""
+        return {
+            "score": maps.score.sigmoid(),
+            "offset": maps.offset,
+            "size": maps.size,
+            "spread": maps.spread,
+            "token_next": maps.token,
+        }
+
+    def folded(self) -> None:
+        """Fold the norm of the responses into the 1x1 mix behind it."""
+        self.mix[0] = norm_into_next(self.response_norm, self.mix[0])  # type: ignore[index,operator]
+        self.response_norm = nn.Identity()  # type: ignore[assignment]
+
+    def _compared(self, window: Tensor, kernel: Tensor, cells: Tensor) -> Tensor:
         features = self.trunk(window)
         compared = torch.cat(
             [
@@ -120,11 +229,33 @@ class StdTrack(nn.Module):
             ],
             dim=1,
         )
-        shared = self.shared(self.mix(self.response_norm(compared)))
-        box = self.box(self.box_tower(shared))
-        return Maps(self.score(self.score_tower(shared)), box[:, :2], box[:, 2:4], box[:, 4:])
+        shared: Tensor = self.shared(self.mix(self.response_norm(compared)))
+        return shared
+
+    def _head(self, shared: Tensor, mask: Tensor, token: Tensor) -> Maps:
+        raised = shared * (1 + mask.sigmoid())
+        box = self.box(self.box_tower(raised))
+        score = self.score(self.score_tower(raised))
+        return Maps(score, box[:, :2], box[:, 2:4], box[:, 4:], mask, token)
 
 
 def _centre(features: Tensor, side: int) -> Tensor:
     margin = (features.shape[-1] - side) // 2
     return features[..., margin : margin + side, margin : margin + side]
+
+
+def _as_tokens(features: Tensor) -> Tensor:
+    return features.flatten(2).transpose(1, 2)
+
+
+def _held(count: int, capacity: int) -> list[int]:
+    """Return which of `count` tokens a store of `capacity` still holds: the first, the newest."""
+    newest = range(max(1, count - capacity + 1), count)
+    return [0, *newest]
+
+
+def _ages(frames: list[int], like: Tensor) -> Tensor:
+    """Return (B, n, AGES) one-hot of ages in frames."""
+    buckets = torch.tensor([age_bucket(age) for age in frames], device=like.device)
+    one_hot = nn.functional.one_hot(buckets, AGES)
+    return one_hot.to(like.dtype).expand(len(like), -1, -1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from thermedge.manifest import HeadSpec
 from thermedge.runtime.backends.base import Tensors
 from thermedge.runtime.crop import Window
+
+_LEAST_PX = 0.1  # a width that a network gives may be 0 or less; its logarithm is asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +29,24 @@ class Candidate:
     score: float  # [0, 1]
 
 
+class _Place(NamedTuple):
+    """What one cell says, in window px."""
+
+    cx: float
+    cy: float
+    ln_w: float
+    ln_h: float
+    spread_w: float
+    spread_h: float
+
+
 class Decoder:
     """Picks a cell and turns its numbers into frame px, without allocating."""
 
     def __init__(self, head: HeadSpec, cells: int, window_weight: float) -> None:
         self._stride = head.stride_px
+        self._spread = head.spread
+        self._read = {"centre": self._centre, "ltrb": self._ltrb}[head.kind]
         self._cells = cells
         self._window = 1.0 - window_weight * (1.0 - _hann(cells))
         self._rank = np.empty((cells, cells), np.float32)
@@ -46,7 +62,8 @@ class Decoder:
         """Return the cell with the highest score.
 
         Args:
-            maps: `score` (1, 1, S, S) in [0, 1]; `offset`, `size`, `spread` (1, 2, S, S).
+            maps: `score` (1, 1, S, S) in [0, 1]; `offset`, `size`, `spread` (1, 2, S, S),
+                or `ltrb` (1, 4, S, S), as the head says.
             window: Where the maps were made.
             template_size: (w, h) of the target in the template window, px.
             centred: Hold cells back the further they are from the window's middle.
@@ -58,20 +75,43 @@ class Decoder:
         else:
             best = int(score.argmax())
         row, column = divmod(best, self._cells)
-        offset, size, spread = maps["offset"], maps["size"], maps["spread"]
-        cx, cy = window.point_in_frame(
-            (column + 0.5 + offset.item(0, 0, row, column)) * self._stride,
-            (row + 0.5 + offset.item(0, 1, row, column)) * self._stride,
-        )
-        scale = window.scale
+        place = self._read(maps, row, column, template_size)
+        cx, cy = window.point_in_frame(place.cx, place.cy)
+        ln_scale = math.log(window.scale)
         return Candidate(
             cx,
             cy,
-            math.log(template_size[0] / scale) + size.item(0, 0, row, column),
-            math.log(template_size[1] / scale) + size.item(0, 1, row, column),
+            place.ln_w - ln_scale,
+            place.ln_h - ln_scale,
+            place.spread_w,
+            place.spread_h,
+            score.item(row, column),
+        )
+
+    def _centre(
+        self, maps: Tensors, row: int, column: int, template_size: tuple[float, float]
+    ) -> _Place:
+        offset, size, spread = maps["offset"], maps["size"], maps["spread"]
+        return _Place(
+            (column + 0.5 + offset.item(0, 0, row, column)) * self._stride,
+            (row + 0.5 + offset.item(0, 1, row, column)) * self._stride,
+            math.log(template_size[0]) + size.item(0, 0, row, column),
+            math.log(template_size[1]) + size.item(0, 1, row, column),
             math.exp(spread.item(0, 0, row, column)),
             math.exp(spread.item(0, 1, row, column)),
-            score.item(row, column),
+        )
+
+    def _ltrb(
+        self, maps: Tensors, row: int, column: int, template_size: tuple[float, float]
+    ) -> _Place:
+        left, top, right, bottom = (maps["ltrb"].item(0, side, row, column) for side in range(4))
+        return _Place(
+            (column + 0.5) * self._stride + (right - left) / 2,
+            (row + 0.5) * self._stride + (bottom - top) / 2,
+            math.log(max(left + right, _LEAST_PX)),
+            math.log(max(top + bottom, _LEAST_PX)),
+            self._spread,
+            self._spread,
         )
 
 

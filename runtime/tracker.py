@@ -11,12 +11,13 @@ from thermedge.frame import Frame
 from thermedge.geometry import Box, checked_target
 from thermedge.manifest import LoopSpec, Manifest
 from thermedge.runtime.backends.base import Backend
-from thermedge.runtime.crop import Cropper, Window
+from thermedge.runtime.crop import Window
 from thermedge.runtime.decode import Candidate, Decoder
-from thermedge.runtime.memory import TemplateMemory
+from thermedge.runtime.memory import TargetMemory
 from thermedge.runtime.scaling import Scaler
 from thermedge.runtime.search import FrameScan
 from thermedge.runtime.track import State, Track
+from thermedge.runtime.views import View
 
 _MIN_SIDE_PX = 2.0  # a smaller box has no pixels to find again
 
@@ -31,12 +32,11 @@ class Tracker:
         self.manifest = manifest
         self._loop: LoopSpec = manifest.loop
         self._net = track_net
-        self._cropper = Cropper()
         self._scaler = Scaler(manifest.scaling)
-        self._memory = TemplateMemory(manifest, template_net, track_net, self._cropper)
+        self._memory = TargetMemory(manifest, template_net, track_net)
         score = next(item for item in manifest.track.outputs if item.name == "score")
         self._decoder = Decoder(manifest.head, score.shape[-1], manifest.loop.window_weight)
-        self._search = track_net.inputs["search"][0, 0]
+        self._view = View(track_net.inputs, "search")
         self._scan = FrameScan()
         self._stages: dict[str, int] = {}
         self.started = False
@@ -54,10 +54,10 @@ class Tracker:
                 "Start the track on a frame after the shutter event.",
             )
         began = perf_counter_ns()
-        self._cropper.reserve(frame.counts)
+        self._view.reserve(frame)
         self._scaler.reset()
         bounds = self._scaler.bounds(frame.counts, frame.timestamp_ns)
-        self._memory.start(frame.counts, box, bounds)
+        self._memory.start(frame, box, bounds)
         self._first = box
         self._cx, self._cy = box.center
         self._ln_w = self._ln_h = 0.0  # ln of the size over the first one
@@ -127,7 +127,9 @@ class Tracker:
         if self._closed or self._missing:
             self._drift()
         found = self._examine(frame, self._window(), bounds)
-        if found.score < self._loop.accept_score:
+        if found.score >= self._loop.accept_score:
+            self._memory.carry()  # before another window overwrites what the graph gave
+        else:
             found = self._look_elsewhere(frame, bounds, found)
         if found.score < self._loop.accept_score:
             self._missing += 1
@@ -135,15 +137,14 @@ class Tracker:
             return found.score, "lost" if is_lost else "coasting"
         state = self._take(found)
         if state == "tracking" and frame.shutter == "none":
-            self._memory.refresh(frame.counts, self._box(), bounds, found.score)
+            self._memory.refresh(frame, self._box(), bounds, found.score)
         return found.score, state
 
     def _examine(
         self, frame: Frame, window: Window, bounds: tuple[float, float], *, centred: bool = True
     ) -> Candidate:
-        low, high = bounds
         before = perf_counter_ns()
-        self._cropper.cut(frame.counts, window, low=low, high=high, out=self._search)
+        self._view.fill(frame, window, bounds)
         cut = perf_counter_ns()
         self._net.run()
         ran = perf_counter_ns()

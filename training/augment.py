@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -24,12 +25,12 @@ class Augmenter:
         rng = np.random.default_rng(20200101)
         self._noise = rng.standard_normal((_NOISE_SIDE, _NOISE_SIDE), dtype=np.float32)
 
-    def pair(self, template: Image, search: Image, rng: np.random.Generator) -> None:
-        """Change both windows: what the scene does to both, then what differs between them."""
+    def alike(self, windows: Sequence[Image], rng: np.random.Generator) -> None:
+        """Change windows of one scene: what it does to all, then what differs between them."""
         inverted = rng.random() < 0.3
         gain = math.exp(rng.normal(0, 0.45))
         lift = rng.normal(0, 0.12)
-        for image in (template, search):
+        for image in windows:
             if inverted:
                 np.subtract(1.0, image, out=image)
             own_gain = gain * math.exp(rng.normal(0, 0.12))

@@ -19,11 +19,11 @@ from thermedge.errors import RecipeError
 from thermedge.manifest import CropSpec
 from thermedge.models import checkpoint as checkpoints
 from thermedge.models.checkpoint import Checkpoint
-from thermedge.models.stdtrack import StdTrack
+from thermedge.models.net import TrackerNet
 from thermedge.training import pack, recipe
-from thermedge.training.losses import Losses, Targets, losses
-from thermedge.training.pairs import Batch, PairSampler
-from thermedge.training.recipe import Recipe
+from thermedge.training.losses import Parts, loss_of, targets_of
+from thermedge.training.pairs import PairSampler
+from thermedge.training.recipe import Recipe, per_step
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +87,8 @@ def train(
         run.resume(checkpoints.load(last), last)
     elif start_from is not None:
         run.begin_with(checkpoints.load(start_from))
-    batches = Batches(plan, data, run.net.config.crop)
+    inputs = (*run.net.template_inputs, *run.net.track_inputs)
+    batches = Batches(plan, data, run.net.config.crop, inputs)
     batches.open()
     with (folder / LOG).open("a", encoding="utf-8", buffering=1) as record:  # line by line
         _steps(run, batches, workers, last, record.write, report)
@@ -102,9 +103,10 @@ class _Run:
         torch.manual_seed(plan.seed)
         self.plan, self.text, self.step, self.before = plan, text, 0, 0
         net = models.build(plan.tracker, plan.size)
-        self.net: StdTrack = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.net: TrackerNet = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = models.build(plan.tracker, plan.size)
         self.average.load_state_dict(self.net.state_dict())
+        self.loss = loss_of(plan.tracker)
         decayed = [p for p in self.net.parameters() if p.ndim > 1]
         plain = [p for p in self.net.parameters() if p.ndim <= 1]
         groups: list[dict[str, Any]] = [{"params": decayed}, {"params": plain, "weight_decay": 0.0}]
@@ -114,7 +116,7 @@ class _Run:
 
     @property
     def steps(self) -> int:
-        return self.plan.samples // self.plan.batch
+        return self.plan.samples // per_step(self.plan)
 
     def rate(self) -> float:
         """Return the learning rate of this step: up, flat, and down along a cosine."""
@@ -133,7 +135,7 @@ class _Run:
             tracker=self.plan.tracker,
             size=self.plan.size,
             step=self.step,
-            samples=self.before + self.step * self.plan.batch,
+            samples=self.before + self.step * per_step(self.plan),
             tensors={name: tensor.clone() for name, tensor in tensors.items()},
         )
 
@@ -151,7 +153,7 @@ class _Run:
             state["state"].setdefault(int(index), {})[moment] = value
         self.optimizer.load_state_dict(state)
         self.step = saved.step
-        self.before = saved.samples - saved.step * self.plan.batch
+        self.before = saved.samples - saved.step * per_step(self.plan)
 
     def begin_with(self, other: Checkpoint) -> None:
         if (other.tracker, other.size) != (self.plan.tracker, self.plan.size):
@@ -164,18 +166,16 @@ class _Run:
         self.average.load_state_dict(other.part("average"))
         self.before = other.samples
 
-    def learn(self, batch: dict[str, Tensor]) -> Losses:
+    def learn(self, batch: dict[str, Tensor]) -> Parts:
         """Take one optimiser step."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate()
         self.net.train()
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            cached = self.net.template(batch["template"])
-            maps = self.net.track(batch["search"], *cached)
-        targets = Targets(batch["template_size"], batch["target"], batch["present"])
-        parts = losses(maps, targets)
+            maps = self.net.answers(batch)
+        parts = self.loss(maps, targets_of(batch))
         self.optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(parts.total())
+        torch.autograd.backward(parts.total)
         nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
         self.optimizer.step()
         self.step += 1
@@ -196,8 +196,8 @@ class _Run:
 class Batches(torch.utils.data.Dataset[dict[str, Tensor]]):
     """The batches of a run, as tensors; crosses to a worker process as names, not as pictures."""
 
-    def __init__(self, plan: Recipe, data: Path, crop: CropSpec) -> None:
-        self._plan, self._data, self._crop = plan, data, crop
+    def __init__(self, plan: Recipe, data: Path, crop: CropSpec, inputs: tuple[str, ...]) -> None:
+        self._plan, self._data, self._crop, self._inputs = plan, data, crop, inputs
         self._sampler: PairSampler | None = None
 
     def open(self) -> PairSampler:
@@ -207,13 +207,13 @@ class Batches(torch.utils.data.Dataset[dict[str, Tensor]]):
             RecipeError: The data are missing or wrong.
         """
         packs = {spec.name: pack.opened(spec, self._data) for spec in self._plan.data}
-        self._sampler = PairSampler(self._plan, packs, self._crop)
+        self._sampler = PairSampler(self._plan, packs, self._crop, self._inputs)
         return self._sampler
 
     def __getitem__(self, number: int) -> dict[str, Tensor]:
         """Return batch `number` of the run."""
         batch = (self._sampler or self.open()).batch(number)
-        return {name: torch.from_numpy(getattr(batch, name)) for name in Batch.__slots__}
+        return {name: torch.from_numpy(values) for name, values in batch.items()}
 
     def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "_sampler": None}
@@ -252,23 +252,24 @@ def _steps(
     report: Callable[[Progress], None],
 ) -> None:
     began, first, saved = time.monotonic(), run.step, time.monotonic()
-    sums: list[list[float]] = []
+    figures: list[dict[str, float]] = []
     for batch in _prepared(batches, run.step, run.steps, workers):
         parts = run.learn(batch)
-        sums.append([float(part.detach()) for part in parts])
+        named = {"total": parts.total, **parts.terms, "hit": parts.hit, "iou": parts.iou}
+        figures.append({name: float(value.detach()) for name, value in named.items()})
+        figures = figures[-_LOG_EVERY:]
         elapsed = time.monotonic() - began
-        speed = (run.step - first) * run.plan.batch / elapsed
-        recent = np.mean(sums[-_LOG_EVERY:], axis=0)
-        loss = float(parts.total().detach())
+        speed = (run.step - first) * per_step(run.plan) / elapsed
+        recent = {name: float(np.mean([one[name] for one in figures])) for name in named}
+        loss = figures[-1]["total"]
         if not np.isfinite(loss):
             raise RecipeError(
                 f"The loss is {loss} at step {run.step}.", "Lower learning_rate in the recipe."
             )
-        report(Progress(run.step, run.steps, speed, loss, float(recent[-2]), float(recent[-1])))
+        report(Progress(run.step, run.steps, speed, loss, recent["hit"], recent["iou"]))
         if run.step % _LOG_EVERY == 0:
-            sums = sums[-_LOG_EVERY:]
-            figures = dict(zip(Losses._fields, recent.round(5).tolist(), strict=True))
-            entry = {"step": run.step, "samples": run.step * run.plan.batch, **figures}
+            entry: dict[str, float] = {"step": run.step, "samples": run.step * per_step(run.plan)}
+            entry |= {name: round(value, 5) for name, value in recent.items()}
             entry |= {"rate": round(run.rate(), 7), "samples_per_s": round(speed, 1)}
             write(json.dumps(entry) + "\n")
         if time.monotonic() - saved > _SAVE_EVERY_S:

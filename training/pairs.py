@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,16 +17,13 @@ from thermedge.training.augment import Augmenter
 from thermedge.training.pack import Pack
 from thermedge.training.recipe import PairSpec, Recipe
 
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """B pairs."""
-
-    template: NDArray[np.float32]  # (B, 1, T, T)
-    search: NDArray[np.float32]  # (B, 1, S, S)
-    template_size: NDArray[np.float32]  # (B, 2) w, h of the target, template-window px
-    target: NDArray[np.float32]  # (B, 4) cx, cy, w, h, search-window px
-    present: NDArray[np.float32]  # (B,) 0 where the target is not in the search window
+# Names as `models.net` has them; B templates, F search windows after each. The axis F is
+# missing where a recipe asks for pairs. template (B, 1, T, T), search (B, F, 1, S, S),
+# target_px (B, 2): w, h of the target, template-window px; target (B, F, 4): cx, cy, w, h,
+# search-window px; present (B, F): 0 where the target is not in the window; motion
+# (B, F, 2): way of the target's centre per frame over sqrt(w * h), 0 where it is not known;
+# context (B, 1, S, S): the search window around the template's own box.
+Batch = dict[str, NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +33,24 @@ class _Moment:
     picture: int
     box: Box
     track: int  # first box of its track in the pack; -1 for a texture
+    place: int = 0  # in its track, in labelled frames
 
 
 class PairSampler:
-    """Makes the batches of one recipe.
+    """Makes the batches of one recipe for a network that takes `inputs`.
 
     Raises:
         RecipeError: Pairs need two moments of a target, and the data have none with two.
     """
 
-    def __init__(self, recipe: Recipe, packs: dict[str, Pack], crop: CropSpec) -> None:
-        self._recipe, self._packs, self._crop = recipe, packs, crop
+    def __init__(
+        self,
+        recipe: Recipe,
+        packs: dict[str, Pack],
+        crop: CropSpec,
+        inputs: Collection[str] = ("template", "search"),
+    ) -> None:
+        self._recipe, self._packs, self._crop, self._inputs = recipe, packs, crop, inputs
         shares = np.array([pair.share for pair in recipe.pairs])
         self._edges = np.cumsum(shares / shares.sum())
         self._tracks = [_long_enough(packs[pair.data], pair) for pair in recipe.pairs]
@@ -55,60 +60,94 @@ class PairSampler:
 
     def batch(self, number: int) -> Batch:
         """Return batch `number` of the run."""
-        count, crop = self._recipe.batch, self._crop
-        batch = Batch(
-            np.empty((count, 1, crop.template_px, crop.template_px), np.float32),
-            np.empty((count, 1, crop.search_px, crop.search_px), np.float32),
-            np.empty((count, 2), np.float32),
-            np.empty((count, 4), np.float32),
-            np.empty(count, np.float32),
-        )
+        count, frames, crop = self._recipe.batch, self._recipe.clip, self._crop
+        searches = (count, frames, 1, crop.search_px, crop.search_px)
+        batch = {
+            "template": np.empty((count, 1, crop.template_px, crop.template_px), np.float32),
+            "search": np.empty(searches, np.float32),
+            "target_px": np.empty((count, 2), np.float32),
+            "target": np.empty((count, frames, 4), np.float32),
+            "present": np.ones((count, frames), np.float32),
+            "motion": np.zeros((count, frames, 2), np.float32),
+        }
+        if "context" in self._inputs:
+            batch["context"] = np.empty((count, *searches[2:]), np.float32)
         for i in range(count):
             rng = np.random.default_rng((self._recipe.seed, number * count + i))
-            self._fill(batch, i, rng)
+            self._fill({name: values[i] for name, values in batch.items()}, rng)
+        if frames == 1:
+            for name in ("search", "target", "present", "motion"):
+                batch[name] = batch[name][:, 0]
         return batch
 
-    def _fill(self, batch: Batch, i: int, rng: np.random.Generator) -> None:
+    def _fill(self, sample: Batch, rng: np.random.Generator) -> None:
         choice = min(int(np.searchsorted(self._edges, rng.random())), len(self._edges) - 1)
         spec = self._recipe.pairs[choice]
         pack = self._packs[spec.data]
-        first, second = self._moments(pack, self._tracks[choice], spec, rng)
-        first, second = _other_convention(first, second, rng)
-        template, search = batch.template[i, 0], batch.search[i, 0]
-        window = Window.around(first.box, self._crop.template_factor, self._crop.template_px)
+        moments = self._moments(pack, self._tracks[choice], spec, rng)
+        first, *later = _other_convention(moments, rng)
+        crop, template = self._crop, sample["template"][0]
+        window = Window.around(first.box, crop.template_factor, crop.template_px)
         self._cropper.cut(pack.picture(first.picture), window, low=0, high=255, out=template)
-        batch.template_size[i] = first.box.w * window.scale, first.box.h * window.scale
+        sample["target_px"][:] = first.box.w * window.scale, first.box.h * window.scale
+        windows = [template, *sample["search"][:, 0]]
+        if "context" in sample:
+            around = Window.around(first.box, crop.search_factor, crop.search_px)
+            self._cropper.cut(
+                pack.picture(first.picture), around, low=0, high=255, out=sample["context"][0]
+            )
+            windows.append(sample["context"][0])
+        before = first
+        for frame, moment in enumerate(later):
+            self._look(sample, frame, (pack, spec, before, moment), rng)
+            before = moment
+        if rng.random() < 0.5:
+            for picture in windows:
+                picture[:] = picture[:, ::-1].copy()
+            sample["target"][:, 0] = crop.search_px - sample["target"][:, 0]
+            sample["motion"][:, 0] *= -1
+        self._augmenter.alike(windows, rng)
+
+    def _look(
+        self,
+        sample: Batch,
+        frame: int,
+        seen: tuple[Pack, PairSpec, _Moment, _Moment],
+        rng: np.random.Generator,
+    ) -> None:
+        """Fill search window `frame` with the target as it is now, or without it."""
+        pack, spec, before, moment = seen
+        search = sample["search"][frame, 0]
         absent = rng.random() < self._recipe.negative_share
-        to_window, target = self._search_view(second.box, spec, rng)
+        to_window, target = self._search_view(moment.box, spec, rng)
+        if spec.how == "track":
+            sample["motion"][frame] = _motion(before, moment, to_window)
         if absent:
-            second, to_window = self._elsewhere(pack, second, rng)
-        counts = pack.picture(second.picture)
+            moment, to_window = self._elsewhere(pack, moment, rng)
+        counts = pack.picture(moment.picture)
         self._cropper.warp(counts, to_window, low=0, high=255, out=search)
         if not absent and rng.random() < 0.08:
             self._augmenter.occlude(search, target, rng)
         if rng.random() < self._recipe.distractor_share:
             self._add_distractor(search, target, rng)
-        if rng.random() < 0.5:
-            template[:] = template[:, ::-1].copy()
-            search[:] = search[:, ::-1].copy()
-            target = (self._crop.search_px - target[0], *target[1:])
-        self._augmenter.pair(template, search, rng)
-        batch.target[i] = target
-        batch.present[i] = 0.0 if absent else 1.0
+        sample["target"][frame] = target
+        sample["present"][frame] = 0.0 if absent else 1.0
 
     def _moments(
         self, pack: Pack, tracks: NDArray[np.int64], spec: PairSpec, rng: np.random.Generator
-    ) -> tuple[_Moment, _Moment]:
+    ) -> list[_Moment]:
+        """Return the template's moment and those of the search windows, in the order of time."""
         start, count = pack.tracks[tracks[rng.integers(len(tracks))]]
-        one = int(rng.integers(count))
-        two = one
-        if spec.how == "track":
-            low, high = max(one - spec.max_gap, 0), min(one + spec.max_gap, count - 1)
-            two = int(rng.integers(low, high + 1))
-        first, second = _moment(pack, start, one), _moment(pack, start, two)
+        one, later = int(rng.integers(count)), self._recipe.clip
         if spec.how == "patch":
-            first = second = self._patch(pack, first.picture, rng)
-        return first, second
+            return [self._patch(pack, int(pack.box_picture[start + one]), rng)] * (1 + later)
+        places = [one] * later
+        if spec.how == "track" and later == 1:
+            low, high = max(one - spec.max_gap, 0), min(one + spec.max_gap, count - 1)
+            places = [int(rng.integers(low, high + 1))]
+        elif spec.how == "track":
+            places = _onward(one, int(count), later, spec.max_gap, rng)
+        return [_moment(pack, start, place) for place in (one, *places)]
 
     def _patch(self, pack: Pack, picture: int, rng: np.random.Generator) -> _Moment:
         """Return the most textured of a few random boxes: anything can be a target."""
@@ -199,7 +238,7 @@ class PairSampler:
 
 def _moment(pack: Pack, track: int, place: int) -> _Moment:
     x, y, w, h = (float(value) for value in pack.boxes[track + place])
-    return _Moment(int(pack.box_picture[track + place]), Box(x, y, w, h), int(track))
+    return _Moment(int(pack.box_picture[track + place]), Box(x, y, w, h), int(track), place)
 
 
 def _long_enough(pack: Pack, spec: PairSpec) -> NDArray[np.int64]:
@@ -213,18 +252,41 @@ def _long_enough(pack: Pack, spec: PairSpec) -> NDArray[np.int64]:
     return found
 
 
-def _other_convention(
-    first: _Moment, second: _Moment, rng: np.random.Generator
-) -> tuple[_Moment, _Moment]:
-    """Make both boxes looser or tighter alike: the first box says what counts as the target."""
+def _onward(
+    first: int, count: int, later: int, max_gap: int, rng: np.random.Generator
+) -> list[int]:
+    """Return places of one track that go on in even steps, at most `max_gap` from the first.
+
+    A clip starts anywhere near the template and runs forwards or backwards: the template
+    may be older than the clip, as it is on a board.
+    """
+    low, high = max(first - max_gap, 0), min(first + max_gap, count - 1)
+    step = max(1, min(int(rng.integers(1, 7)), (high - low) // max(later - 1, 1)))
+    start = int(rng.integers(low, max(high - step * (later - 1), low) + 1))
+    places = [min(start + step * i, high) for i in range(later)]
+    return places if rng.random() < 0.7 else places[::-1]
+
+
+def _motion(before: _Moment, now: _Moment, to_window: Affine) -> tuple[float, float]:
+    """Return the way per frame of the target's centre over its own size, as the window shows it."""
+    frames = now.place - before.place
+    if frames == 0:
+        return 0.0, 0.0
+    (ax, ay), (bx, by) = before.box.center, now.box.center
+    size = math.sqrt(now.box.area) * frames
+    a, b, _, c, d, _ = to_window
+    scale = math.sqrt(abs(a * d - b * c))
+    dx, dy = (bx - ax) / size, (by - ay) / size
+    return (a * dx + b * dy) / scale, (c * dx + d * dy) / scale
+
+
+def _other_convention(moments: list[_Moment], rng: np.random.Generator) -> list[_Moment]:
+    """Make all boxes looser or tighter alike: the first box says what counts as the target."""
     wide, high = np.exp(np.clip(rng.normal(0, 0.15) + rng.normal(0, 0.08, 2), -0.4, 0.5))
 
     def changed(moment: _Moment) -> _Moment:
         cx, cy = moment.box.center
-        return _Moment(
-            moment.picture,
-            Box.from_center(cx, cy, moment.box.w * float(wide), moment.box.h * float(high)),
-            moment.track,
-        )
+        box = Box.from_center(cx, cy, moment.box.w * float(wide), moment.box.h * float(high))
+        return replace(moment, box=box)
 
-    return changed(first), changed(second)
+    return [changed(moment) for moment in moments]

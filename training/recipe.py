@@ -46,8 +46,8 @@ class Recipe:
     tracker: str
     size: str
     seed: int
-    samples: int  # pairs to train on
-    batch: int
+    samples: int  # search windows to train on
+    batch: int  # pairs, or clips, per step
     learning_rate: float
     weight_decay: float
     warm_up: float  # share of the run in which the rate grows from zero
@@ -57,6 +57,12 @@ class Recipe:
     pairs: tuple[PairSpec, ...]
     negative_share: float  # of all pairs: the target is not in the search window
     distractor_share: float  # of all pairs: another target is pasted beside it
+    clip: int = 1  # search windows in a row per template; a token is carried through them
+
+
+def per_step(recipe: Recipe) -> int:
+    """Return how many search windows one step learns from."""
+    return recipe.batch * recipe.clip
 
 
 def shipped() -> list[str]:
@@ -109,8 +115,11 @@ def _wrong_numbers(recipe: Recipe) -> Iterator[str]:
         yield f"seed is {recipe.seed}, expected 0 or more"
     if recipe.batch < 1:
         yield f"batch is {recipe.batch}, expected 1 or more"
-    if recipe.samples < recipe.batch:
-        yield f"samples is {recipe.samples}, expected one batch of {recipe.batch} or more"
+    if recipe.clip < 1:
+        yield f"clip is {recipe.clip}, expected 1 or more"
+    if recipe.samples < recipe.batch * recipe.clip:
+        least = recipe.batch * recipe.clip
+        yield f"samples is {recipe.samples}, expected one batch of {least} or more"
     if not 0 < recipe.learning_rate < math.inf:
         yield f"learning_rate is {recipe.learning_rate:g}, expected a number above 0"
     if not 0 <= recipe.weight_decay < math.inf:

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from thermedge.models.fuse import convolution, with_norm
+
 
 class RepConv(nn.Module):
     """Sum parallel odd kernels, then batch norm and ReLU.
@@ -21,15 +23,24 @@ class RepConv(nn.Module):
         outputs: Channels out.
         kernels: Odd sides of the branches, px; the largest sets the padding.
         stride: px.
+        dilation: px between the taps of all kernels.
+        act: After the norm; ReLU by default.
 
     Source: RepVGG (Ding 2021) section 3.3; one norm after the sum from QARepVGG (Chu 2022).
     """
 
     def __init__(
-        self, inputs: int, outputs: int, *, kernels: Sequence[int] = (1, 3), stride: int = 1
+        self,
+        inputs: int,
+        outputs: int,
+        *,
+        kernels: Sequence[int] = (1, 3),
+        stride: int = 1,
+        dilation: int = 1,
+        act: nn.Module | None = None,
     ) -> None:
         super().__init__()
-        self.stride = stride
+        self.stride, self.dilation = stride, dilation
         self.side = max(kernels)
         self.branches = nn.ParameterList(
             nn.Parameter(torch.empty(outputs, inputs, side, side)) for side in kernels
@@ -38,7 +49,7 @@ class RepConv(nn.Module):
             nn.init.kaiming_normal_(branch, nonlinearity="relu")
             branch.data /= len(kernels) ** 0.5  # the sum keeps the variance of one kernel
         self.norm = nn.BatchNorm2d(outputs)
-        self.act = nn.ReLU()
+        self.act = act or nn.ReLU()
 
     def kernel(self) -> Tensor:
         """Return the (outputs, inputs, side, side) sum of the branches, small ones centred."""
@@ -49,6 +60,20 @@ class RepConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, inputs, H, W) to (B, outputs, H / stride, W / stride)."""
-        y = functional.conv2d(x, self.kernel(), stride=self.stride, padding=self.side // 2)
+        margin = self.dilation * (self.side // 2)
+        y = functional.conv2d(
+            x, self.kernel(), stride=self.stride, padding=margin, dilation=self.dilation
+        )
         activated: Tensor = self.act(self.norm(y))
         return activated
+
+    def plain(self) -> nn.Sequential:
+        """Return one convolution and the activation.
+
+        Convolution is linear, so kernels of one size just add, small ones centred in
+        zeros, and the norm after the sum scales the result.
+        """
+        kernel, bias = with_norm(self.kernel(), self.norm)
+        return nn.Sequential(
+            convolution(kernel, bias, stride=self.stride, dilation=self.dilation), self.act
+        )

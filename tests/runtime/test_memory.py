@@ -1,22 +1,22 @@
 import numpy as np
 import pytest
 
+from thermedge.frame import Frame
 from thermedge.geometry import Box
-from thermedge.runtime.crop import Cropper
-from thermedge.runtime.memory import TemplateMemory
+from thermedge.runtime.memory import TargetMemory
 
 BOX = Box(20, 20, 40, 40)
 
 
 def plain(level):
-    return np.full((100, 100), level, np.uint8)
+    return Frame(np.full((100, 100), level, np.uint8), 0, 0, 8)
 
 
 @pytest.fixture
 def memory_and_known(manifest, make_tracker):
     tracker = make_tracker()
     template, track = tracker._memory._net, tracker._net
-    memory = TemplateMemory(manifest, template, track, Cropper())
+    memory = TargetMemory(manifest, template, track)
     memory.start(plain(51), BOX, (0, 255))  # a look of 0.2
     return memory, track.inputs["known"]
 

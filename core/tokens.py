@@ -1,0 +1,10 @@
+"""The ages of stored tokens, as the network and the runtime count them."""
+
+from __future__ import annotations
+
+AGES = 4  # buckets: 1 frame, 2 to 5, 6 to 20, more
+
+
+def age_bucket(frames: int) -> int:
+    """Return the bucket of an age in frames, 0 to AGES - 1."""
+    return sum(frames > limit for limit in (1, 5, 20))

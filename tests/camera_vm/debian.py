@@ -1,0 +1,130 @@
+"""Get Debian packages without installing them: no root, and nothing changes on the host.
+
+apt runs with a state of its own, so it sees the host's sources but not its list of packages.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+HOST_STATUS = Path("/var/lib/dpkg/status")
+
+
+class NotHereError(Exception):
+    """This machine can't run the tests, through no fault of theirs. Says what is missing."""
+
+
+class Packages:
+    """What the host's apt sources offer for one architecture.
+
+    Args:
+        state: Folder for apt's lists and downloads.
+        architecture: Debian's name, amd64 or arm64.
+        besides: The status file of packages that are there already; None: none are.
+    """
+
+    def __init__(self, state: Path, architecture: str, *, besides: Path | None = None) -> None:
+        for tool in ("apt-get", "apt-cache", "dpkg-deb"):
+            if shutil.which(tool) is None:
+                raise NotHereError(f"{tool} is missing: packages come from Debian's apt")
+        for folder in ("lists/partial", "archives/partial"):
+            (state / folder).mkdir(parents=True)
+        status = besides or state / "status"
+        if besides is None:
+            status.touch()
+        settings = {
+            "APT::Architecture": architecture,
+            "APT::Architectures": architecture,
+            "APT::Sandbox::User": "",  # another user could not write here
+            "Acquire::Languages": "none",
+            "Dir::State": state,
+            "Dir::State::status": status,
+            "Dir::Cache": state,
+        }
+        lines = ["#clear APT::Architectures;"]
+        lines += [f'{key} "{value}";' for key, value in settings.items()]
+        (state / "apt.conf").write_text("\n".join(lines), encoding="utf-8")
+        self._environment = {**os.environ, "APT_CONFIG": str(state / "apt.conf"), "LC_ALL": "C"}
+        # A source that does not answer is no failure yet: another may have what is needed.
+        self._run("apt-get", "update", "--quiet", check=False)
+
+    def needed(self, *names: str) -> set[str]:
+        """Return `names` and all that they need, less what is there already.
+
+        Raises:
+            NotHereError: apt does not know one of them.
+        """
+        done = self._run(
+            *("apt-get", "install", "--simulate", "--no-install-recommends", *names), check=False
+        )
+        if done.returncode:
+            raise NotHereError(f"apt offers no {' '.join(names)}: {_last_line(done.stderr)}")
+        return set(re.findall(r"^Inst (\S+) \(", done.stdout, re.M))  # an upgrade has a [ here
+
+    def direct(self, name: str, pattern: str) -> set[str]:
+        """Return the direct dependencies of `name` whose names fit `pattern`."""
+        done = self._run("apt-cache", "depends", name, check=False)
+        found = re.findall(rf"^ *Depends: ({pattern})$", done.stdout, re.M)
+        if not found:
+            raise NotHereError(f"apt offers no {name} here")
+        return set(found)
+
+    def unpack(self, names: Iterable[str], root: Path) -> None:
+        """Download packages and unpack them below `root`. None of their scripts run."""
+        root.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=root.parent) as downloads:
+            self._run("apt-get", "download", "--quiet", *names, folder=Path(downloads))
+            for deb in Path(downloads).glob("*.deb"):
+                self._run("dpkg-deb", "--extract", str(deb), str(root))
+
+    def _run(
+        self, *command: str, folder: Path | None = None, check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        return run(*command, folder=folder, check=check, environment=self._environment)
+
+
+def run(
+    *command: str,
+    folder: Path | None = None,
+    check: bool = True,
+    environment: dict[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run a tool; when it fails, what it said is the error."""
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    if check and done.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
+    return done
+
+
+def tools_in(root: Path) -> dict[str, str]:
+    """Return an environment in which the host's tools are found, and those below `root`."""
+    folders = {
+        "PATH": [root / "usr/bin", root / "bin"],
+        "LD_LIBRARY_PATH": [*root.glob("usr/lib/*-linux-gnu"), *root.glob("lib/*-linux-gnu")],
+    }
+    environment = dict(os.environ)
+    for variable, paths in folders.items():
+        inherited = [environment[variable]] if environment.get(variable) else []
+        environment[variable] = os.pathsep.join([*inherited, *map(str, paths)])
+    return environment
+
+
+def release() -> str:
+    """Return the host's Debian release, which decides what apt offers."""
+    path = Path("/etc/os-release")
+    fields = dict(re.findall(r'^(\w+)="?([^"\n]*)', path.read_text("utf-8"), re.M))
+    if fields.get("ID") != "debian":
+        name = fields.get("PRETTY_NAME", "unknown")
+        raise NotHereError(f"the guest is made of Debian's packages, and this is {name}")
+    return fields["VERSION_CODENAME"]
+
+
+def _last_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[-1] if lines else ""
