@@ -9,6 +9,7 @@ from thermedge.errors import MissingDependencyError
 
 # Package -> how to get it. tensorrt comes with JetPack, so pip is the wrong advice there.
 _REMEDY = {
+    "linuxpy": "pip install 'thermedge[camera]'",
     "onnx": "pip install 'thermedge[export]' on the workstation; boards do not need onnx",
     "onnxruntime": "pip install onnxruntime",
     "rich": "pip install rich",

@@ -29,8 +29,9 @@ def fused(net: Net) -> Net:
 def _replace_layers(module: nn.Module) -> None:
     for name, child in module.named_children():
         _replace_layers(child)
-        if hasattr(child, "plain"):
-            setattr(module, name, child.plain())
+        plain = getattr(child, "plain", None)
+        if callable(plain):
+            setattr(module, name, plain())
 
 
 @torch.no_grad()
@@ -98,3 +99,40 @@ def affine(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     assert norm.running_var is not None
     scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
     return scale, norm.bias - norm.running_mean * scale
+
+
+def composed(first: Tensor, second: Tensor) -> Tensor:
+    """Return the kernel of one convolution equal to two in a row, with nothing between.
+
+    K[o, i] is the sum over m of the full convolution of first[m, i] with second[o, m].
+    It can be learned through. At the border it is exact when the first convolution has no
+    bias and each padding keeps the map's size along an axis that only one of the two
+    kernels reaches along (a row and a column); a 1x1 on either side is such a case.
+
+    Args:
+        first: (between, inputs, kh, kw).
+        second: (outputs, between, lh, lw).
+
+    Returns:
+        (outputs, inputs, kh + lh - 1, kw + lw - 1).
+
+    Source: Diverse Branch Block (Ding 2021), section 3.2.
+    """
+    reach = (second.shape[2] - 1, second.shape[3] - 1)
+    flipped = second.flip(2, 3)
+    return nn.functional.conv2d(first.transpose(0, 1), flipped, padding=reach).transpose(0, 1)
+
+
+@torch.no_grad()
+def stacked(convs: list[nn.Conv2d]) -> nn.Conv2d:
+    """Return one convolution whose outputs are those of all `convs`, one after another.
+
+    They read the same input, so their kernels stack on the axis of outputs.
+
+    Args:
+        convs: Same inputs, kernel size, stride and dilation; no groups; with bias.
+    """
+    kernel = torch.cat([conv.weight for conv in convs])
+    bias = torch.cat([conv.get_parameter("bias") for conv in convs])
+    (stride, _), (dilation, _) = convs[0].stride, convs[0].dilation
+    return convolution(kernel, bias, stride=stride, dilation=dilation)

@@ -104,6 +104,8 @@ class StdTrack(TrackerNet):
     carried: ClassVar[Mapping[str, str]] = {"token": "token_next"}
     initial: ClassVar[Mapping[str, str]] = {"token": "first_token"}
 
+    config: StdTrackConfig
+
     def __init__(self, config: StdTrackConfig) -> None:
         super().__init__()
         self.config = config
@@ -186,7 +188,7 @@ class StdTrack(TrackerNet):
         clips, frames = search.shape[:2]
         each = [part.repeat_interleave(frames, 0) for part in (kernel, cells)]
         shared = self._compared(search.flatten(0, 1), *each)
-        seen = _as_tokens(shared).unflatten(0, (clips, frames))
+        shared_of = shared.reshape(clips, frames, *shared.shape[1:])
         token, masks, tokens, kept = first, [], [], [first]
         visible = [torch.ones_like(present[:, 0])]
         for frame in range(frames):
@@ -194,8 +196,10 @@ class StdTrack(TrackerNet):
             store = torch.cat([kept[place] for place in held], 1)
             open_to = torch.stack([visible[place] for place in held], 1)
             age = _ages([len(kept) - place for place in held], store)
-            now = self.fusion(token, seen[:, frame], store, (open_to[:, None] - 1) * 1e4, age)
-            masks.append(self.mask(shared.unflatten(0, (clips, frames))[:, frame], now))
+            now = self.fusion(
+                token, _as_tokens(shared_of[:, frame]), store, (open_to[:, None] - 1) * 1e4, age
+            )
+            masks.append(self.mask(shared_of[:, frame], now))
             tokens.append(now)
             is_there = present[:, frame, None, None].bool()
             token = torch.where(is_there, now, token)

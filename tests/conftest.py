@@ -123,13 +123,24 @@ def pack_cache(tmp_path_factory):
 @pytest.fixture(scope="session")
 def network():
     """An untrained nano network with the batch norms of a trained one. Not to be changed."""
+    return lively("stdtrack", "nano")
+
+
+@pytest.fixture(scope="session")
+def lively_network():
+    """Return a function that builds an untrained network with the batch norms of a trained one."""
+    return lively
+
+
+def lively(tracker, size):
     import torch
     from torch import nn
 
     from thermedge import models
+    from thermedge.models.net import window_shape
 
     torch.manual_seed(11)
-    net = models.build("stdtrack", "nano").train()
+    net = models.build(tracker, size).train()
     norms = [module for module in net.modules() if isinstance(module, nn.BatchNorm2d)]
     with torch.no_grad():
         for norm in norms:
@@ -137,10 +148,14 @@ def network():
             norm.weight.uniform_(0.5, 1.5)
             norm.bias.uniform_(-0.3, 0.3)
         for _ in range(4):
-            smooth = torch.rand(2, 1, 8, 8)
-            windows = nn.functional.interpolate(smooth, 160, mode="bilinear")
-            windows = (windows + 0.02 * torch.randn_like(windows)).clamp(0, 1)
-            net.track(windows, *net.template(windows[..., 36:124, 36:124]))
+            batch = {"present": torch.ones(2), "target_px": 30 + 30 * torch.rand(2, 2)}
+            for name in (*net.template_inputs, *net.track_inputs):
+                if name != "target_px":
+                    side = window_shape(name, net.config.crop)[-1]
+                    rough = torch.rand(2, 1, 8, 8)
+                    smooth = nn.functional.interpolate(rough, side, mode="bilinear")
+                    batch[name] = (smooth + 0.02 * torch.randn_like(smooth)).clamp(0, 1)
+            net.answers(batch)
     for norm in norms:
         norm.momentum = 0.1
     return net.eval()

@@ -76,4 +76,4 @@ class TokenMask(nn.Module):
         height, width = features.shape[-2:]
         cells = self.query(features).flatten(2)
         logits: Tensor = (self.key(token) @ cells) * self.scale
-        return logits.unflatten(2, (height, width))
+        return logits.reshape(len(features), 1, height, width)

@@ -17,6 +17,8 @@ def example(hint: Any) -> Any:
         return inner[0]
     if origin is tuple:
         return (example(inner[0]),)
+    if type(None) in inner:  # X | None
+        return example(inner[0])
     if origin is dict:
         return {"name": example(inner[1])}
     return hint()

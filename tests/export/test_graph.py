@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from thermedge import bundle
-from thermedge.export.graph import CACHED, TemplateGraph, TrackGraph
+from thermedge.export import graph, parity
 from thermedge.models import checkpoint as checkpoints
 
 CHECKOUT = Path(__file__).parents[2]
@@ -55,8 +55,11 @@ def test_the_names_are_those_that_the_runtime_asks_for(exported):
         graph = onnx.load(exported[2] / file).graph
         names[file] = [v.name for v in graph.input], [v.name for v in graph.output]
     assert names == {
-        bundle.TEMPLATE_GRAPH: (["template"], ["kernel", "cells"]),
-        bundle.TRACK_GRAPH: (["search", "kernel", "cells"], ["score", "offset", "size", "spread"]),
+        bundle.TEMPLATE_GRAPH: (["template"], ["kernel", "cells", "first_token"]),
+        bundle.TRACK_GRAPH: (
+            ["search", "kernel", "cells", "token", "store", "store_bias", "store_age"],
+            ["score", "offset", "size", "spread", "token_next"],
+        ),
     }
 
 
@@ -68,8 +71,11 @@ def test_only_operators_that_every_engine_knows_are_used(model):
 
 
 def test_no_batch_norm_is_left_and_every_3x3_is_one_convolution(exported):
-    # 7 convolutions of the trunk, then the 1x1 ones before the correlation, its own, the head.
-    for file, count in ((bundle.TEMPLATE_GRAPH, 7 + 2), (bundle.TRACK_GRAPH, 7 + 3 + 1 + 4 + 2)):
+    # 7 convolutions of the trunk, the 1x1 ones before the correlation, its own, head, mask.
+    for file, count in (
+        (bundle.TEMPLATE_GRAPH, 7 + 2),
+        (bundle.TRACK_GRAPH, 7 + 3 + 1 + 4 + 2 + 1),
+    ):
         kinds = [node.op_type for node in onnx.load(exported[2] / file).graph.node]
         assert "BatchNormalization" not in kinds
         assert kinds.count("Conv") == count
@@ -97,23 +103,24 @@ def test_nothing_tells_of_this_machine(path):
 @torch.no_grad()
 def test_onnx_runtime_computes_what_the_trained_network_computes(exported, trained):
     net = checkpoints.network(checkpoints.load(trained[2] / "last.safetensors"))
-    rng = np.random.default_rng(99)
-    template, search = (rng.random((1, 1, side, side), np.float32) for side in (88, 160))
+    one = parity.feeds(net, seed=99)[0]
+    came = dict(one)
+    for file in FILES:
+        session = onnxruntime.InferenceSession(
+            exported[2] / file, providers=["CPUExecutionProvider"]
+        )
+        inputs = {item.name: came[item.name] for item in session.get_inputs()}
+        names = [item.name for item in session.get_outputs()]
+        came |= dict(zip(names, session.run(None, inputs), strict=True))
 
-    sessions = [
-        onnxruntime.InferenceSession(exported[2] / file, providers=["CPUExecutionProvider"])
-        for file in FILES
-    ]
-    cached = dict(
-        zip(("kernel", "cells"), sessions[0].run(None, {"template": template}), strict=True)
-    )
-    feeds = {"search": search} | {name: cached[output] for name, output in CACHED.items()}
-    came = sessions[1].run(None, feeds)
+    template, track = graph.graphs(net)
+    known = {name: torch.from_numpy(value) for name, value in one.items()}
+    known |= template.named(*(known[name] for name in template.inputs))
+    known |= track.named(*(known[name] for name in track.inputs))
+    for name, value in known.items():
+        np.testing.assert_allclose(value, came[name], atol=1e-4, err_msg=name)
+    assert 0 <= came["score"].min() < came["score"].max() <= 1  # the score is a probability
 
-    tensors = TemplateGraph(net)(torch.from_numpy(template))
-    for one, two in zip(tensors, cached.values(), strict=True):
-        np.testing.assert_allclose(one, two, atol=2e-5)
-    maps = TrackGraph(net)(torch.from_numpy(search), *tensors)
-    for one, two in zip(maps, came, strict=True):
-        np.testing.assert_allclose(one, two, atol=1e-4)
-    assert 0 <= came[0].min() < came[0].max() <= 1  # the score is a probability
+
+def test_what_only_starts_the_state_is_not_cached(network):
+    assert graph.cached(network) == {"kernel": "kernel", "cells": "cells"}

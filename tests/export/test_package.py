@@ -34,7 +34,10 @@ def test_a_bundle_is_complete_and_verified(exported):
     assert {path.name for path in exported[2].iterdir()} == {bundle.MANIFEST, *bundle.REQUIRED}
     assert set(opened.manifest.files) == set(bundle.REQUIRED)
     assert opened.manifest.crop == SIZES["nano"].crop
-    assert opened.manifest.parity.keys() == {"kernel", "cells", *graph.TrackGraph.names}
+    assert opened.manifest.parity.keys() == {
+        *("kernel", "cells", "first_token"),
+        *("score", "offset", "size", "spread", "token_next"),
+    }
     chosen = settings.read(settings.shipped("stdtrack", "nano"))
     for part in dataclasses.fields(chosen):
         assert getattr(opened.manifest, part.name) == getattr(chosen, part.name)
@@ -60,7 +63,7 @@ def test_the_model_card_names_every_source_with_licence_and_credit(exported):
     assert card.startswith("# two_steps_bundle\n")
     for data in bundle.read(exported[2]).manifest.origin.data:
         assert f"| {data.name} | {data.licence} | {data.credit} |" in card
-    assert "407,305 / 341,431" in card  # parameters, trained and running
+    assert "486,985 / 421,111" in card  # parameters, trained and running
     assert "1,008" in card  # pairs seen
     size = (exported[2] / bundle.TRACK_GRAPH).stat().st_size
     assert f"{size:,} bytes" in card

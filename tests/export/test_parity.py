@@ -12,7 +12,9 @@ from thermedge.export import parity
 from thermedge.models import checkpoint as checkpoints
 from thermedge.models.fuse import fused
 
-OUTPUTS = {"kernel", "cells", "score", "offset", "size", "spread"}
+OUTPUTS = {"kernel", "cells", "first_token"}
+OUTPUTS |= {"score", "offset", "size", "spread", "token_next"}
+STATE = {"token", "store", "store_bias", "store_age"}
 
 
 @pytest.fixture
@@ -28,12 +30,14 @@ def forms(exported, last):
 
 
 def test_the_windows_are_thermal_pictures_and_the_same_every_time(network):
-    one, two = (parity.windows(network.config.crop) for _ in range(2))
+    one, two = (parity.feeds(network) for _ in range(2))
     assert len(one) == 8
     for first, second in zip(one, two, strict=True):
         assert first["template"].shape == (1, 1, 88, 88)
         assert first["search"].shape == (1, 1, 160, 160)
-        for name, window in first.items():
+        assert first.keys() == {"template", "search"} | STATE
+        for name in ("template", "search"):
+            window = first[name]
             assert window.dtype == np.float32
             assert window.min() >= 0
             assert window.max() <= 1
@@ -49,7 +53,7 @@ def test_every_output_is_compared_and_close(forms):
         assert 0 < gap.onnx < parity.LIMIT
     assert len(golden) == 8
     for feeds, outputs in golden:
-        assert feeds.keys() == {"template", "search"}
+        assert feeds.keys() == {"template", "search"} | STATE
         assert outputs.keys() == OUTPUTS
     first, second = golden[0][1], golden[1][1]
     assert all((first[name] != second[name]).any() for name in OUTPUTS)  # copies, not the buffers

@@ -10,7 +10,7 @@ from thermedge.models import stdtrack
 @pytest.mark.parametrize("size", stdtrack.SIZES)
 def test_every_network_has_shipped_settings_that_fit_it(size):
     chosen = settings.read(settings.shipped("stdtrack", size))
-    assert chosen.head.stride_px == stdtrack.STRIDE_PX
+    assert chosen.head.kind == "centre"
     assert 0 <= chosen.loop.accept_score <= chosen.loop.sure_score <= 1
     assert chosen.loop.accept_score <= chosen.loop.reacquire_score
 

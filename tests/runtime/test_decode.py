@@ -48,6 +48,27 @@ def test_a_box_written_into_the_maps_is_read_back(x, y, w, h, dx, dy, ln_grown):
     assert found.ln_h == pytest.approx(math.log(h) - ln_grown, abs=1e-5)
 
 
+@given(
+    st.floats(6, 60), st.floats(6, 60), st.floats(-60, 60), st.floats(-60, 60), st.floats(0.2, 4)
+)
+def test_a_box_written_as_distances_is_read_back(w, h, dx, dy, scale):
+    window = Window(200, 150, 160 / scale, 160)
+    column, row = int((80 + dx) / 8), int((80 + dy) / 8)
+    left, top = (column + 0.5) * 8 - (80 + dx - w / 2), (row + 0.5) * 8 - (80 + dy - h / 2)
+    maps = {name: np.zeros((1, n, 20, 20), np.float32) for name, n in (("score", 1), ("ltrb", 4))}
+    maps["score"][0, 0, row, column] = 0.9
+    maps["ltrb"][0, :, row, column] = left, top, w - left, h - top
+    head = HeadSpec(kind="ltrb", stride_px=8, size="window", spread=0.1)
+
+    found = Decoder(head, 20, 0.4).best(maps, window, (1.0, 1.0))
+
+    assert found.cx == pytest.approx(200 + dx / scale, abs=1e-2)
+    assert found.cy == pytest.approx(150 + dy / scale, abs=1e-2)
+    assert found.ln_w == pytest.approx(math.log(w / scale), abs=1e-4)
+    assert found.ln_h == pytest.approx(math.log(h / scale), abs=1e-4)
+    assert found.spread_w == found.spread_h == 0.1
+
+
 def test_of_two_equal_peaks_the_nearer_to_the_middle_wins_only_when_centred():
     maps = empty_maps()
     maps["score"][0, 0, 0, 0] = 0.8

@@ -34,7 +34,17 @@ def tiny(monkeypatch, recipe_text):
     """Add a size of the network that trains in milliseconds; return a recipe of six steps."""
     crop = stdtrack.CropSpec(template_px=56, search_px=80, template_factor=2.2, search_factor=4.0)
     config = stdtrack.StdTrackConfig(
-        stem=4, middle=4, features=8, deep=1, kernels=4, cells=4, passed=4, head=8, crop=crop
+        stem=4,
+        middle=4,
+        features=8,
+        deep=1,
+        kernels=4,
+        cells=4,
+        passed=4,
+        head=8,
+        heads=2,
+        capacity=3,
+        crop=crop,
     )
     monkeypatch.setitem(stdtrack.SIZES, "tiny", config)
     changes = {"nano": "tiny", "samples = 8": "samples = 24", "1e-5": "1e-3"}

@@ -22,7 +22,7 @@ def windows():
 
 def changed(augmenter, seed):
     template, search = windows()
-    augmenter.pair(template, search, np.random.default_rng(seed))
+    augmenter.alike([template, search], np.random.default_rng(seed))
     return template, search
 
 

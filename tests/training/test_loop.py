@@ -3,6 +3,7 @@
 import json
 import pickle
 import shutil
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -12,10 +13,12 @@ import torch
 from thermedge.errors import RecipeError
 from thermedge.models import checkpoint as checkpoints
 from thermedge.training import loop
-from thermedge.training.losses import Losses
 from thermedge.training.recipe import parse
 
 pytestmark = pytest.mark.usefixtures("pack_cache")
+
+
+INPUTS = ("template", "search")
 
 
 class Killed(BaseException):
@@ -107,7 +110,8 @@ def test_the_log_has_a_line_per_few_steps_that_can_be_read_at_once(train, tmp_pa
     entries = [json.loads(line) for line in log.read_text().splitlines()]
     assert [(entry["step"], entry["samples"]) for entry in entries] == [(2, 8), (4, 16), (6, 24)]
     for entry in entries:
-        assert entry.keys() == {"step", "samples", *Losses._fields, "rate", "samples_per_s"}
+        figures = {"total", "score", "overlap", "distance", "spread", "mask", "hit", "iou"}
+        assert entry.keys() == {"step", "samples", *figures, "rate", "samples_per_s"}
     assert entries[-1]["rate"] == 0
 
 
@@ -183,15 +187,15 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_checkpoint(
     train, monkeypatch, tmp_path
 ):
     monkeypatch.setattr(loop, "_SAVE_EVERY_S", -1)
-    whole = loop.losses
+    whole = loop.loss_of("stdtrack")
 
     def poisoned(maps, targets):
         poisoned.calls += 1
         parts = whole(maps, targets)
-        return parts._replace(score=parts.score * float("nan")) if poisoned.calls == 3 else parts
+        return replace(parts, total=parts.total * float("nan")) if poisoned.calls == 3 else parts
 
     poisoned.calls = 0
-    monkeypatch.setattr(loop, "losses", poisoned)
+    monkeypatch.setattr(loop, "loss_of", lambda tracker: poisoned)
     with pytest.raises(RecipeError, match="The loss is nan at step 3") as caught:
         train()
     assert "learning_rate" in caught.value.remedy
@@ -208,7 +212,7 @@ def test_worker_processes_prepare_the_same_pairs(tiny, data_folder):
     plan = parse(tiny, "the recipe")
     crop = loop.models.build("stdtrack", "tiny").config.crop
     batches = [
-        list(loop._prepared(loop.Batches(plan, data_folder, crop), 1, 4, workers))
+        list(loop._prepared(loop.Batches(plan, data_folder, crop, INPUTS), 1, 4, workers))
         for workers in (0, 1)
     ]
     assert [len(some) for some in batches] == [3, 3]
@@ -225,6 +229,17 @@ def test_a_process_that_has_used_opencv_s_threads_can_train_with_workers(train):
 
 def test_batches_cross_to_a_worker_as_names_and_not_as_pictures(tiny, data_folder):
     plan = parse(tiny, "the recipe")
-    batches = loop.Batches(plan, data_folder, loop.models.build("stdtrack", "tiny").config.crop)
+    crop = loop.models.build("stdtrack", "tiny").config.crop
+    batches = loop.Batches(plan, data_folder, crop, INPUTS)
     batches.open()
     assert len(pickle.dumps(batches)) < 5000
+
+
+def test_clips_count_every_window_and_resume_like_pairs(train, tiny, monkeypatch):
+    text = tiny.replace("batch = 4", "batch = 2\nclip = 4")
+    straight = train("straight", text=text)
+    monkeypatch.setattr(loop, "_SAVE_EVERY_S", -1)
+    with pytest.raises(Killed):
+        train("stopped", text=text, report=killed_at(2))
+    assert_same(straight, train("stopped", text=text))
+    assert (checkpoints.load(straight).step, checkpoints.load(straight).samples) == (3, 24)

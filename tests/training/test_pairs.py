@@ -9,7 +9,7 @@ from thermedge.errors import RecipeError
 from thermedge.manifest import CropSpec
 from thermedge.training import pairs
 from thermedge.training.augment import Augmenter
-from thermedge.training.pairs import Batch, PairSampler
+from thermedge.training.pairs import PairSampler
 from thermedge.training.recipe import PairSpec, parse
 
 CROP = CropSpec(template_px=88, search_px=160, template_factor=2.2, search_factor=4.0)
@@ -20,7 +20,7 @@ FRAME_PX = 800  # wide enough that no window reaches past the border
 class Unchanged(Augmenter):
     """Leaves the windows as they were cut, so that they can be measured."""
 
-    def pair(self, template, search, rng):
+    def alike(self, windows, rng):
         pass
 
     def occlude(self, search, box, rng):
@@ -70,7 +70,7 @@ def measured(window):
 
 def whole(batch):
     """Return the numbers of the pairs whose target lies fully in the search window."""
-    cx, cy, w, h = batch.target.T
+    cx, cy, w, h = batch["target"].T
     inside = (cx - w / 2 > 2) & (cx + w / 2 < 158) & (cy - h / 2 > 2) & (cy + h / 2 < 158)
     return np.flatnonzero(inside)
 
@@ -81,12 +81,12 @@ def test_the_drawn_box_is_where_the_target_is(unchanged, plan, moving):
     assert len(kept) > 25
     wideness = []
     for i in kept:
-        cx, cy, w, h = measured(batch.search[i])
-        assert (cx, cy) == pytest.approx(batch.target[i, :2], abs=0.6)
+        cx, cy, w, h = measured(batch["search"][i])
+        assert (cx, cy) == pytest.approx(batch["target"][i, :2], abs=0.6)
         # The box may be looser or tighter than the rectangle, as the template's box is.
-        template_w, template_h = measured(batch.template[i])[2:]
-        loose_w, loose_h = batch.template_size[i] / (template_w, template_h)
-        assert batch.target[i, 2:] / (w, h) == pytest.approx((loose_w, loose_h), rel=0.05)
+        template_w, template_h = measured(batch["template"][i])[2:]
+        loose_w, loose_h = batch["target_px"][i] / (template_w, template_h)
+        assert batch["target"][i, 2:] / (w, h) == pytest.approx((loose_w, loose_h), rel=0.05)
         wideness.append((loose_w, loose_h))
     assert np.std(wideness, axis=0).min() > 0.05
     assert np.mean(wideness) == pytest.approx(1.0, abs=0.15)
@@ -94,15 +94,15 @@ def test_the_drawn_box_is_where_the_target_is(unchanged, plan, moving):
 
 def test_the_template_has_its_target_in_the_middle(unchanged, plan, moving):
     batch = PairSampler(plan, {"squares": moving}, CROP).batch(1)
-    for template in batch.template:
+    for template in batch["template"]:
         assert measured(template)[:2] == pytest.approx((44, 44), abs=0.5)
     # The window's side is 2.2 targets, so the target's side is 40 of the 88 px.
-    assert np.sqrt(batch.template_size.prod(1)) == pytest.approx(np.full(40, 40.0), rel=1e-5)
+    assert np.sqrt(batch["target_px"].prod(1)) == pytest.approx(np.full(40, 40.0), rel=1e-5)
 
 
 def test_targets_differ_in_place_and_size(unchanged, plan, moving):
     sampler = PairSampler(plan, {"squares": moving}, CROP)
-    targets = np.concatenate([sampler.batch(n).target for n in range(3)])
+    targets = np.concatenate([sampler.batch(n)["target"] for n in range(3)])
     assert np.ptp(targets[:, :2], axis=0).min() > 60
     assert np.abs(targets[:, :2].mean(0) - 80).max() < 10
     side = np.sqrt(targets[:, 2] * targets[:, 3])
@@ -119,8 +119,8 @@ def test_a_flip_turns_both_windows_and_the_box(unchanged, plan, pack_of):
     batch = PairSampler(plan, {"squares": pack}, CROP).batch(0)
     is_flipped = []
     for i in whole(batch):
-        template, search = batch.template[i, 0], batch.search[i, 0]
-        cx, cy, w, _ = batch.target[i]
+        template, search = batch["template"][i, 0], batch["search"][i, 0]
+        cx, cy, w, _ = batch["target"][i]
         left, right = int(cx - w / 4), int(cx + w / 4)
         flips = template[44, 34] < template[44, 54], search[int(cy), left] < search[int(cy), right]
         assert flips[0] == flips[1]
@@ -134,12 +134,12 @@ def test_a_deformed_pair_comes_from_one_picture(unchanged, plan, pack_of, how):
     pack = pack_of([frame_with(box) for box in boxes], [list(enumerate(boxes))])
     plan = replace(plan, pairs=(PairSpec(data="squares", how=how, share=1.0),))
     batch = PairSampler(plan, {"squares": pack}, CROP).batch(0)
-    assert (batch.target[:, 2:] > 0).all()
+    assert (batch["target"][:, 2:] > 0).all()
     if how == "patch":  # anything can be the target
-        assert np.ptp(batch.target[:, 2] / batch.target[:, 3]) > 0.5
+        assert np.ptp(batch["target"][:, 2] / batch["target"][:, 3]) > 0.5
         return
     for i in whole(batch):
-        assert measured(batch.search[i])[:2] == pytest.approx(batch.target[i, :2], abs=0.6)
+        assert measured(batch["search"][i])[:2] == pytest.approx(batch["target"][i, :2], abs=0.6)
 
 
 def test_an_absent_target_is_not_in_the_window(unchanged, plan, pack_of):
@@ -147,9 +147,9 @@ def test_an_absent_target_is_not_in_the_window(unchanged, plan, pack_of):
     for box in ((400, 400, 24, 16), (5, 780, 24, 16), (0, 0, 60, 60)):
         pack = pack_of([frame_with(box)], [[(0, box), (0, box)]])
         batch = PairSampler(replace(plan, negative_share=1.0), {"squares": pack}, CROP).batch(0)
-        assert not batch.present.any()
+        assert not batch["present"].any()
         # The box may have been drawn tighter than the rectangle, by half at most.
-        bright = (batch.search > (DARK + BRIGHT) / 2 / 255).mean((1, 2, 3))
+        bright = (batch["search"] > (DARK + BRIGHT) / 2 / 255).mean((1, 2, 3))
         assert np.median(bright) == 0
         assert bright.max() < 0.05
 
@@ -157,13 +157,13 @@ def test_an_absent_target_is_not_in_the_window(unchanged, plan, pack_of):
 def test_an_absent_target_is_not_shown_by_another_picture_of_its_own_track(unchanged, plan, moving):
     # All four pictures show the one target there is: no window may lie around it.
     batch = PairSampler(replace(plan, negative_share=1.0), {"squares": moving}, CROP).batch(0)
-    bright = (batch.search > (DARK + BRIGHT) / 2 / 255).mean((1, 2, 3))
+    bright = (batch["search"] > (DARK + BRIGHT) / 2 / 255).mean((1, 2, 3))
     assert bright.max() < 0.05
 
 
 def test_the_share_of_absent_targets_is_kept(unchanged, plan, moving):
     sampler = PairSampler(replace(plan, negative_share=0.25), {"squares": moving}, CROP)
-    present = np.concatenate([sampler.batch(n).present for n in range(5)])
+    present = np.concatenate([sampler.batch(n)["present"] for n in range(5)])
     assert set(present) == {0.0, 1.0}
     assert present.mean() == pytest.approx(0.75, abs=0.07)
 
@@ -176,9 +176,9 @@ def test_a_distractor_lies_beside_the_target(unchanged, plan, pack_of):
     crowded = PairSampler(replace(plan, distractor_share=1.0), {"squares": pack}, CROP).batch(0)
     shows, more = [], []
     for i in whole(alone):
-        cx, cy = crowded.target[i, :2]
-        shows.append(crowded.search[i, 0, int(cy), int(cx)] > 0.6)
-        area = [(batch.search[i] > 0.5).sum() for batch in (alone, crowded)]
+        cx, cy = crowded["target"][i, :2]
+        shows.append(crowded["search"][i, 0, int(cy), int(cx)] > 0.6)
+        area = [(batch["search"][i] > 0.5).sum() for batch in (alone, crowded)]
         more.append(area[1] > 1.2 * area[0])
     assert np.mean(shows) > 0.9  # a large one may reach over the target
     assert np.mean(more) > 0.5  # others lie beyond the window
@@ -192,7 +192,7 @@ def test_sources_are_drawn_by_their_shares(unchanged, plan, pack_of):
     both = [PairSpec(data="squares", how="track", share=3.0, max_gap=1)]
     both.append(PairSpec(data="scenes", how="track", share=1.0, max_gap=1))
     sampler = PairSampler(replace(plan, pairs=tuple(both)), packs, CROP)
-    levels = np.concatenate([sampler.batch(n).template[:, 0, 44, 44] for n in range(5)]) * 255
+    levels = np.concatenate([sampler.batch(n)["template"][:, 0, 44, 44] for n in range(5)]) * 255
     assert (levels < 150).mean() == pytest.approx(0.75, abs=0.08)
 
 
@@ -203,7 +203,8 @@ def test_the_two_moments_are_never_further_apart_than_asked(unchanged, plan, pac
     pack = pack_of(frames, [[(i, box) for i in range(20)]])
     batch = PairSampler(plan, {"squares": pack}, CROP).batch(0)
     moments = [
-        (window[:, 0].mean((1, 2)) * 255 - 20) / 10 for window in (batch.template, batch.search)
+        (window[:, 0].mean((1, 2)) * 255 - 20) / 10
+        for window in (batch["template"], batch["search"])
     ]
     gaps = np.abs(np.round(moments[0]) - np.round(moments[1]))
     assert gaps.max() == 3
@@ -214,7 +215,7 @@ def test_a_track_with_one_moment_is_left_out(unchanged, plan, pack_of):
     frames = [np.full((300, 300), level, np.uint8) for level in (50, 200, 200)]
     pack = pack_of(frames, [[(0, box)], [(1, box), (2, box)]])
     batch = PairSampler(plan, {"squares": pack}, CROP).batch(0)
-    assert (batch.template > 0.5).all()
+    assert (batch["template"] > 0.5).all()
 
 
 def test_data_without_a_second_moment_cannot_be_tracked(plan, pack_of):
@@ -243,8 +244,8 @@ def everything(recipe_text, pack_of):
 
 
 def assert_equal(one, two):
-    for name in Batch.__slots__:
-        np.testing.assert_array_equal(getattr(one, name), getattr(two, name), err_msg=name)
+    for name in one:
+        np.testing.assert_array_equal(one[name], two[name], err_msg=name)
 
 
 def test_a_batch_is_the_same_whatever_was_drawn_before(everything):
@@ -260,9 +261,7 @@ def test_a_pair_is_the_same_in_batches_of_any_size(everything):
     large = PairSampler(plan, packs, CROP).batch(1)
     small = PairSampler(replace(plan, batch=4), packs, CROP)
     halves = [small.batch(2), small.batch(3)]
-    together = Batch(
-        *(np.concatenate([getattr(half, name) for half in halves]) for name in Batch.__slots__)
-    )
+    together = {name: np.concatenate([half[name] for half in halves]) for name in halves[0]}
     assert_equal(together, large)
 
 
@@ -274,16 +273,54 @@ def test_another_seed_or_number_gives_another_batch(everything):
         PairSampler(replace(plan, seed=6), packs, CROP).batch(0),
     )
     for other in others:
-        assert (other.target != batch.target).any(1).mean() > 0.9
+        assert (other["target"] != batch["target"]).any(1).mean() > 0.9
 
 
 def test_windows_are_pictures_for_the_network(everything):
     plan, packs = everything
     batch = PairSampler(plan, packs, CROP).batch(0)
-    assert batch.template.shape == (8, 1, 88, 88)
-    assert batch.search.shape == (8, 1, 160, 160)
-    for name in Batch.__slots__:
-        assert getattr(batch, name).dtype == np.float32
-    for windows in (batch.template, batch.search):
+    assert batch["template"].shape == (8, 1, 88, 88)
+    assert batch["search"].shape == (8, 1, 160, 160)
+    for name, values in batch.items():
+        assert values.dtype == np.float32, name
+    for windows in (batch["template"], batch["search"]):
         assert windows.min() >= 0
         assert windows.max() <= 1
+
+
+def test_a_clip_follows_one_target_in_even_steps(unchanged, plan, pack_of):
+    boxes = [(300 + 6 * i, 390, 24, 16) for i in range(30)]
+    moving = pack_of([frame_with(box) for box in boxes], [list(enumerate(boxes))])
+    clips = replace(
+        plan, clip=4, pairs=(PairSpec(data="squares", how="track", share=1.0, max_gap=20),)
+    )
+    batch = PairSampler(clips, {"squares": moving}, CROP).batch(0)
+
+    assert batch["search"].shape == (40, 4, 1, 160, 160)
+    assert batch["target"].shape == (40, 4, 4)
+    for i in range(40):
+        for frame in range(4):
+            cx, cy, w, h = batch["target"][i, frame]
+            if not 16 < cx - w / 2 < cx + w / 2 < 144 or not 16 < cy - h / 2 < cy + h / 2 < 144:
+                continue
+            seen = measured(batch["search"][i, frame])
+            assert seen[:2] == pytest.approx((cx, cy), abs=0.8)
+
+
+def test_motion_is_the_way_per_frame_over_the_target_s_size(unchanged, plan, moving):
+    batch = PairSampler(plan, {"squares": moving}, CROP).batch(0)
+    moved = np.abs(batch["motion"]).sum(1) > 0
+    assert 0.3 < moved.mean() < 1  # the template's own moment is among those searched
+    sides = (24 * 16) ** 0.5
+    expected = np.array([10, 5]) / sides
+    wide = np.abs(batch["motion"][moved])
+    # The box's convention changes its area, and with it the unit of length.
+    assert np.median(wide, axis=0) == pytest.approx(expected, rel=0.15)
+
+
+def test_the_context_shows_the_template_s_own_place(unchanged, plan, moving):
+    inputs = ("template", "target_px", "context", "search")
+    batch = PairSampler(plan, {"squares": moving}, CROP, inputs).batch(0)
+    assert batch["context"].shape == (40, 1, 160, 160)
+    for window in batch["context"]:
+        assert measured(window)[:2] == pytest.approx((80, 80), abs=0.6)

@@ -11,6 +11,8 @@ from torch import Tensor
 
 # tracker -> function (maps, targets) -> Parts
 LOSSES = {
+    "fgsgt": "thermedge.training.losses.saliency:losses",
+    "siamcross": "thermedge.training.losses.aligned:losses",
     "stdtrack": "thermedge.training.losses.centre:losses",
 }
 
