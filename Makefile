@@ -3,7 +3,7 @@
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types bench wheel clean
+.PHONY: help demo test test-graphs test-overfit test-camera test-arm64 check lint types bench wheel clean
 .NOTPARALLEL: # two editable installs at once would write the same files
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
@@ -15,6 +15,18 @@ demo: .venv/demo/ready ## Track a target with the shipped tracker, without camer
 
 test: .venv/dev/ready ## Run the fast tests
 	.venv/dev/bin/python -m pytest
+
+test-graphs: .venv/dev/rtx ## Build every graph with NVIDIA's parser, without a GPU
+	.venv/dev/bin/python -m pytest -m graphs tests/export
+
+test-overfit: .venv/dev/ready ## Train every tracker on a few scenes until it follows them
+	.venv/dev/bin/python -m pytest -m overfit tests/test_overfit.py
+
+test-camera: .venv/dev/ready ## Run the wheel against real V4L2 drivers in a virtual machine
+	.venv/dev/bin/python tests/camera_vm/run.py camera --checks '$(CHECKS)'
+
+test-arm64: .venv/dev/ready ## Run the wheel on an imitated arm64 machine
+	.venv/dev/bin/python tests/camera_vm/run.py arm64 --checks '$(CHECKS)'
 
 check: lint types test ## Run lint, types and test
 
@@ -40,9 +52,14 @@ clean: ## Remove all that these targets made
 # Folder x/ is the package thermedge.x, and core/ is thermedge itself; mypy sees it by links.
 FOLDERS = $(filter-out core,$(patsubst %/__init__.py,%,$(wildcard */__init__.py)))
 
+.venv/dev/rtx: .venv/dev/ready
+	.venv/dev/bin/python -m pip install --quiet --constraint constraints.txt --no-build-isolation --editable '.[$(DEV),rtx]' && touch $@
+
+# Everything that the tests look at, but NVIDIA's parser, which weighs 100 MB.
+DEV = camera,dev,export,mavlink,metrics,mqtt
 ENVIRONMENTS := .venv/demo .venv/dev .venv/bench
 .venv/demo/ready: THERMEDGE = .
-.venv/dev/ready: THERMEDGE = '.[export,dev]'
+.venv/dev/ready: THERMEDGE = '.[$(DEV)]'
 # Both builds of OpenCV provide cv2 and overwrite each other. So this one has setup.cfg's
 # dependencies by name, with the build that brings KCF and CSRT in place of the plain one.
 .venv/bench/ready: THERMEDGE = . --no-deps

@@ -16,11 +16,13 @@ from thermedge.errors import ThermedgeError
 VERBS = {
     "track": (
         "thermedge.commands.track_camera",
-        "track a target in a recording or made-up scene",
+        "track a target of a camera, recording or made-up scene",
     ),
     "demo": ("thermedge.commands.demo", "track a target without camera or board"),
+    "cameras": ("thermedge.commands.cameras", "list the cameras that are connected"),
     "doctor": ("thermedge.commands.doctor", "say what this machine can run, and what is missing"),
     "train": ("thermedge.commands.train", "train a tracker from a recipe"),
+    "models": ("thermedge.commands.models", "list the trackers, with what they cost and need"),
     "export": ("thermedge.commands.export", "turn a checkpoint into a bundle"),
     "evaluate": ("thermedge.commands.evaluate", "score a tracker on a data set"),
     "bench": ("thermedge.commands.bench", "compare trackers in accuracy and time"),

@@ -58,6 +58,8 @@ def run(args: argparse.Namespace) -> int:
             video=args.out / "scene.mp4",
             also=[truths],
         )
+    for line in truths.lines:
+        console.print(line, highlight=False, soft_wrap=True)
     console.print(f"mean IoU with the scene's truth: {truths.mean():.3f}", highlight=False)
     return 0
 
@@ -68,11 +70,16 @@ class Overlap:
     def __init__(self, truths: tuple[Box, ...]) -> None:
         self._truths = truths
         self._total, self._count = 0.0, 0
+        self.lines: list[str] = []  # one per event: when, what, and how well the box lay then
 
     def write(self, frame: Frame, track: Track) -> None:
         """Note the IoU of one frame, hidden target and closed shutter included."""
-        self._total += track.box.iou(self._truths[frame.index])
+        overlap = track.box.iou(self._truths[frame.index])
+        self._total += overlap
         self._count += 1
+        for event in track.events:
+            when = f"{event.timestamp_ns * 1e-9:5.2f} s"
+            self.lines.append(f"{when}  {event.kind:14}  {event.detail} IoU {overlap:.2f}")
 
     def close(self) -> None:
         """Nothing to close."""

@@ -1,38 +1,63 @@
-"""track-camera: follow one target in a recording, pictures, or a generated scene."""
+"""track-camera: follow one target of a camera, a recording, or a generated scene."""
 
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, closing
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from thermedge.commands import guarded
-from thermedge.commands.options import add_tracker
+from thermedge.commands.options import add_target, add_tracker
+from thermedge.commands.track_report import journal, live_line, print_summary
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from thermedge.frame import Frame
     from thermedge.geometry import Box
-    from thermedge.runtime.loop import Summary
+    from thermedge.runtime.control import Control, Orders
+    from thermedge.runtime.recording import Quota, RecordingSink
     from thermedge.runtime.sinks.base import Sink
     from thermedge.runtime.sources.base import FrameSource
+    from thermedge.runtime.start import Chooser
+    from thermedge.runtime.summary import Summary
     from thermedge.runtime.track import Track
     from thermedge.runtime.tracker import Tracker
 
 _EPILOG = """\
 sources:
+  v4l2:/dev/video0        a thermal camera; also v4l2:auto (`thermedge cameras` lists them)
   clip.mp4, clip.avi      a recorded video, 8 bit
-  FOLDER                  numbered 8- or 16-bit pictures
+  FOLDER                  numbered 8- or 16-bit pictures, or what --record wrote
   synthetic:              a generated thermal scene; needs no --init
+
+outputs (--out, as often as wanted):
+  t.jsonl, t.csv, t.txt   a file, complete when the run ends; .txt is x,y,w,h per line
+  udp://HOST:PORT         one JSON datagram per frame, the same object as in .jsonl
+  mavlink:udp://HOST:PORT CAMERA_TRACKING_IMAGE_STATUS for autopilots and ground stations
+  mqtt://HOST/TOPIC       one JSON message per frame; TOPIC/status says online or offline
+  A network that fails costs messages, never the track.
 
 examples:
   track-camera synthetic: --video scene.mp4
   track-camera clip.mp4 --init 120,80,24,16 --out tracks.jsonl --video seen.mp4
-  track-camera frames/ --init 71,40,12,18 --out boxes.txt
+  track-camera v4l2:auto --auto hottest --out udp://192.168.1.20:5600
+  track-camera v4l2:auto --control /run/user/1000/t.sock --record 'rec?max=8G' --metrics 9464
+  echo '{"command":"init","x":120,"y":80,"w":24,"h":16}' | nc -NU /run/user/1000/t.sock
+  track-camera rec --out again.jsonl      # the same frames, orders and boxes once more
+
+exit status:
+  0    the source ended, --max-frames was reached, or SIGTERM came: files are complete
+  2    an error, told with its remedy; or no target was found
+  130  Ctrl-C: files are complete too
+
+under systemd: Type=notify says READY=1 with the first frame; with WatchdogSec= a run that
+gets no fresh frame for so long is started anew.
 """
 
 
@@ -40,21 +65,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
-    parser.add_argument("source", help="a file, a folder, or a URI; see below")
-    parser.add_argument("--init", metavar="X,Y,W,H", help="the target in the first frame, px")
-    add_tracker(parser)
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads of one inference")
-    parser.add_argument(
-        "--out", type=Path, help="write tracks: .jsonl, .csv, or .txt (x,y,w,h per line)"
-    )
-    parser.add_argument("--video", type=Path, help="write an annotated video: .mp4 or .avi")
-    parser.add_argument("--start-frame", type=int, default=0, metavar="N", help="begin at frame N")
-    parser.add_argument("--max-frames", type=int, metavar="N", help="stop after N frames")
-    parser.add_argument(
+    parser.add_argument("source", help="a camera, file, folder, or URI; see below")
+    add_target(parser)
+    tracker = parser.add_argument_group("tracker")
+    add_tracker(tracker)
+    tracker.add_argument("--threads", type=int, default=1, help="CPU threads of one inference")
+    tracker.add_argument(
         "--check-golden",
         action="store_true",
         help="first re-run the bundle's golden vectors on this machine",
     )
+    results = parser.add_argument_group("results")
+    results.add_argument(
+        "--out", action="append", default=[], metavar="WHERE", help="write tracks; see below"
+    )
+    results.add_argument("--video", type=Path, help="write an annotated video: .mp4 or .avi")
+    results.add_argument(
+        "--record",
+        metavar="FOLDER[?max=2G&rotate=60s]",
+        help="keep the newest frames, every count of them, and what is needed to replay them; "
+        "max bounds the folder, rotate is the length of a file",
+    )
+    results.add_argument(
+        "--metrics",
+        metavar="[ADDR:]PORT",
+        help="serve figures for Prometheus; without ADDR to this machine alone",
+    )
+    frames = parser.add_argument_group("frames")
+    frames.add_argument("--start-frame", type=int, default=0, metavar="N", help="begin at frame N")
+    frames.add_argument("--max-frames", type=int, metavar="N", help="stop after N frames")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -64,26 +103,45 @@ def run(args: argparse.Namespace) -> int:
     from thermedge.bundle import read
     from thermedge.bundles import find
     from thermedge.runtime.golden import check
+    from thermedge.runtime.health import Notifier
+    from thermedge.runtime.recording import parse_record
+    from thermedge.runtime.sinks import check_target
     from thermedge.runtime.sources import open_source
+    from thermedge.runtime.summary import Summary
     from thermedge.runtime.tracker import open_tracker
 
     _check_numbers(args)
+    for name in args.out:
+        check_target(name)
+    record = parse_record(args.record) if args.record is not None else None
     bundle = read(find(args.bundle))
     if args.check_golden:
         check(bundle, backend=args.backend)
-    console = Console(stderr=True)
-    with (
-        open_tracker(bundle, backend=args.backend, threads=args.threads) as tracker,
-        open_source(args.source, start_frame=args.start_frame) as source,
-    ):
+    console, summary = Console(stderr=True), Summary()
+    watchers: list[Callable[[Track, Summary], None]] = []
+    with ending_on_sigterm(), journal(console), ExitStack() as opened:
+        tracker = opened.enter_context(
+            open_tracker(bundle, backend=args.backend, threads=args.threads)
+        )
+        source = opened.enter_context(open_source(args.source, start_frame=args.start_frame))
+        control = _control(args.control, opened, watchers)
+        target, orders = _target(args, source, control)
+        if args.metrics is not None:
+            watchers.append(_metrics(args.metrics, summary, opened))
+        watchers.append(opened.enter_context(Notifier()).frame)
         track_and_report(
             source,
             tracker,
-            _start_box(args.init, source),
+            target,
             console=console,
             out=args.out,
             video=args.video,
+            record=record,
+            source_name=args.source,
+            orders=orders,
             max_frames=args.max_frames,
+            watchers=watchers,
+            summary=summary,
         )
     return 0
 
@@ -91,102 +149,162 @@ def run(args: argparse.Namespace) -> int:
 def track_and_report(
     source: FrameSource,
     tracker: Tracker,
-    box: Box,
+    target: Box | Chooser | None,
     *,
     console: Console,
-    out: Path | None = None,
+    out: str | Path | Sequence[str | Path] = (),
     video: Path | None = None,
+    record: tuple[Path, Quota] | None = None,
+    source_name: str = "",
+    orders: Sequence[Orders] = (),
     max_frames: int | None = None,
     also: Sequence[Sink] = (),
+    watchers: Sequence[Callable[[Track, Summary], None]] = (),
+    summary: Summary | None = None,
 ) -> Summary:
-    """Follow `box` with a live line, and print the table of the run, also of a broken one."""
+    """Follow a target with a live line, and print the table of the run, also of a broken one."""
     from thermedge.runtime import loop
+    from thermedge.runtime.summary import Summary
 
-    summary = loop.Summary()
+    result = Summary() if summary is None else summary
+    names = [out] if isinstance(out, (str, Path)) else [*out]
+    names += [] if video is None else [video]
+    wrote: list[str | Path] = []
     with ExitStack() as files, console.status("starting") as status:
+        line = live_line(console, status.update, source.num_frames)
 
         def sinks(frame: Frame) -> list[Sink]:
-            return [*also, *_opened(files, out, video, frame, source.rate_hz)]
+            opened = _opened(files, names, frame, source.rate_hz)
+            if record is not None:
+                recording = _recording(files, record, source_name, source)
+                opened.append(recording)
+                wrote.append(recording.folder)
+            return [*also, *opened]
+
+        def watch(track: Track, now: Summary) -> None:
+            line(track, now)
+            for watcher in watchers:
+                watcher(track, now)
 
         try:
             loop.follow(
                 source,
                 tracker,
-                box,
+                target,
                 sinks=sinks,
+                orders=orders,
                 max_frames=max_frames,
-                watch=_live_line(console, status.update, source.num_frames),
-                summary=summary,
+                watch=watch,
+                summary=result,
             )
         finally:
             status.stop()
-            if summary.frames > 1:
-                print_summary(console, summary)
-    for path in (out, video):
-        if path is not None:
-            console.print(f"wrote {path}", highlight=False, soft_wrap=True)
-    return summary
+            files.close()  # before the table: what is still to be written may fail
+            if result.frames > 1:
+                print_summary(console, result)
+    for name in (*_files(names), *wrote):
+        console.print(f"wrote {name}", highlight=False, soft_wrap=True)
+    return result
 
 
-def print_summary(console: Console, summary: Summary) -> None:
-    """Print frames, FPS, states, and ms per stage."""
-    from rich.table import Table
+@contextmanager
+def ending_on_sigterm() -> Iterator[None]:
+    """Let SIGTERM, with which systemd stops a service, end the run cleanly with status 0."""
 
-    states = ", ".join(f"{name} {count}" for name, count in summary.states.items())
-    console.print(
-        f"{summary.frames} frames, {summary.dropped} dropped, {summary.fps:.0f} FPS "
-        f"with reading and writing; {states}",
-        highlight=False,
-    )
-    table = Table("stage", *(f"p{p}" for p in (50, 95, 99)), title="ms per frame")
-    for row, values in summary.latency.percentiles(50, 95, 99).items():
-        table.add_row(row, *(f"{value:.2f}" for value in values), end_section=row == "sinks")
-    console.print(table)
+    def end(number: int, frame: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the end is under way
+        raise SystemExit(0)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _opened(
-    files: ExitStack, out: Path | None, video: Path | None, frame: Frame, rate_hz: float
+    files: ExitStack, names: Sequence[str | Path], frame: Frame, rate_hz: float
 ) -> list[Sink]:
-    from thermedge.runtime.sinks import open_sink, open_video
+    from thermedge.runtime.sinks import is_address, open_sink
 
-    opened: list[Sink] = []
-    for path, opener in ((out, open_sink), (video, open_video)):
-        if path is not None:
-            sink = opener(path, width_px=frame.width_px, height_px=frame.height_px, rate_hz=rate_hz)
-            opened.append(files.enter_context(closing(sink)))
-    return opened
+    size = {"width_px": frame.width_px, "height_px": frame.height_px}
+    # Networks first: they leave nothing behind when a later one can't be opened.
+    ordered = sorted(names, key=lambda name: not is_address(str(name)))
+    return [
+        files.enter_context(closing(open_sink(name, **size, rate_hz=rate_hz))) for name in ordered
+    ]
 
 
-def _live_line(
-    console: Console, show: Callable[[str], None], num_frames: int | None
-) -> Callable[[Track, Summary], None]:
-    """Return a watcher that tells the newest track: ten times a second on a terminal.
+def _files(names: Sequence[str | Path]) -> list[str | Path]:
+    from thermedge.runtime.sinks import is_address
 
-    Elsewhere, in a service's journal say, it is a plain line every ten seconds.
-    """
-    from time import monotonic
+    return [name for name in names if not is_address(str(name))]
 
-    every_s = 0.1 if console.is_terminal else 10.0
-    shown = monotonic()
 
-    def watch(track: Track, summary: Summary) -> None:
-        nonlocal shown
-        now = monotonic()
-        if now - shown < every_s:
-            return
-        shown = now
-        x, y, w, h = track.box
-        total = f"/{num_frames}" if num_frames else ""
-        line = (
-            f"frame {summary.frames}{total}  {track.state}  score {track.score:.2f}  "
-            f"box {x:.0f},{y:.0f} {w:.0f}x{h:.0f}  {summary.fps:.0f} FPS"
+def _recording(
+    files: ExitStack, record: tuple[Path, Quota], name: str, source: FrameSource
+) -> RecordingSink:
+    from thermedge.runtime.recording import RecordingSink
+
+    folder, quota = record
+    sink = RecordingSink(
+        folder, quota=quota, source=name, rate_hz=source.rate_hz, is_live=source.live
+    )
+    return files.enter_context(closing(sink))
+
+
+def _control(
+    path: Path | None, opened: ExitStack, watchers: list[Callable[[Track, Summary], None]]
+) -> Control | None:
+    if path is None:
+        return None
+    from thermedge.runtime.control import Control
+    from thermedge.runtime.control_socket import ControlSocket
+
+    control = Control()
+    opened.enter_context(ControlSocket(path, control))
+    watchers.append(control.publish)
+    return control
+
+
+def _metrics(address: str, summary: Summary, opened: ExitStack) -> Callable[[Track, Summary], None]:
+    from thermedge.runtime.metrics import MetricsServer
+
+    return opened.enter_context(MetricsServer(address, summary)).frame
+
+
+def _target(
+    args: argparse.Namespace, source: FrameSource, control: Control | None
+) -> tuple[Box | Chooser | None, list[Orders]]:
+    """Return what to follow, and who may give orders."""
+    from thermedge.errors import TargetError
+    from thermedge.runtime.control import Orders
+
+    orders: list[Orders] = [] if control is None else [control]
+    if args.init is not None:
+        return _box(args.init), orders
+    if args.auto is not None:
+        from thermedge.runtime.start import AutoChooser
+
+        return AutoChooser(args.auto, timeout_s=args.auto_timeout), orders
+    if args.select:
+        from thermedge.runtime.select_window import WindowChooser
+
+        return WindowChooser(is_live=source.live), orders
+    if isinstance(source, Orders):  # a recording brings those that it was made with
+        return None, [source, *orders]
+    if control is not None:
+        return None, orders
+    if source.start_box is None:
+        raise TargetError(
+            "No target was given: --init is missing.",
+            "Give its box in the first frame in px: --init X,Y,W,H; or --auto hottest, "
+            "--select, or --control PATH.",
         )
-        if console.is_terminal:
-            show(line)
-        else:
-            console.print(line, highlight=False, soft_wrap=True)
-
-    return watch
+    return source.start_box, orders
 
 
 def _check_numbers(args: argparse.Namespace) -> None:
@@ -199,19 +317,16 @@ def _check_numbers(args: argparse.Namespace) -> None:
     ):
         if value is not None and value < least:
             raise ThermedgeError(f"{flag} is {value}.", f"Give a whole number from {least} up.")
+    if not 0 < args.auto_timeout < 1e6:
+        raise ThermedgeError(
+            f"--auto-timeout is {args.auto_timeout:g}.", "Give a number of seconds above 0."
+        )
 
 
-def _start_box(text: str | None, source: FrameSource) -> Box:
+def _box(text: str) -> Box:
     from thermedge.errors import TargetError
     from thermedge.geometry import Box
 
-    if text is None:
-        if source.start_box is None:
-            raise TargetError(
-                "No target was given: --init is missing.",
-                "Give its box in the first frame in px: --init X,Y,W,H",
-            )
-        return source.start_box
     try:
         x, y, w, h = (float(part) for part in text.split(","))
     except ValueError as error:
@@ -226,7 +341,7 @@ def main() -> int:
     """Run track-camera as its own program."""
     parser = argparse.ArgumentParser(
         prog="track-camera",
-        description="Follow one target in a thermal recording, pictures, or a generated scene.",
+        description="Follow one target of a thermal camera, a recording, or a generated scene.",
     )
     add_arguments(parser)
     return guarded(lambda: run(parser.parse_args(sys.argv[1:])))

@@ -63,6 +63,8 @@ class LoopSpec:
     reach_step: float  # how much further a scan believes per missing frame, search windows
     reacquire_score: float  # a scan hit must reach this
     lost_after_frames: int  # missing frames before the state is "lost"
+    confirm_frames: int = 5  # sure frames after a loss before anything is remembered again
+    give_up_after_s: float = 0.0  # how long a missing target is searched for; 0: for ever
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,9 +12,14 @@ _REMEDY = {
     "linuxpy": "pip install 'thermedge[camera]'",
     "onnx": "pip install 'thermedge[export]' on the workstation; boards do not need onnx",
     "onnxruntime": "pip install onnxruntime",
+    "onnxscript": "pip install 'thermedge[export]' on the workstation",
+    "paho": "pip install 'thermedge[mqtt]'",
+    "prometheus_client": "pip install 'thermedge[metrics]'",
+    "pymavlink": "pip install 'thermedge[mavlink]'",
     "rich": "pip install rich",
     "safetensors": "pip install 'thermedge[export]' on the workstation",
     "tensorrt": "install JetPack's python3-libnvinfer on the board",
+    "tensorrt_rtx_bindings": "pip install 'thermedge[rtx]' on a workstation with Linux",
     "torch": "pip install 'thermedge[export]' on the workstation; boards do not need torch",
 }
 

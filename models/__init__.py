@@ -11,7 +11,13 @@ if TYPE_CHECKING:
     from thermedge.models.net import TrackerNet
 
 # name -> module with SIZES and the network's class
-TRACKERS = {"stdtrack": ("thermedge.models.stdtrack", "StdTrack")}
+TRACKERS = {
+    "ainet": ("thermedge.models.ainet", "AiNet"),
+    "fgsgt": ("thermedge.models.fgsgt", "Fgsgt"),
+    "siamcross": ("thermedge.models.siamcross", "SiamCross"),
+    "smmt": ("thermedge.models.smmt", "Smmt"),
+    "stdtrack": ("thermedge.models.stdtrack", "StdTrack"),
+}
 
 
 def build(tracker: str, size: str) -> TrackerNet:
@@ -32,3 +38,8 @@ def build(tracker: str, size: str) -> TrackerNet:
             f"Choose one of {', '.join(module.SIZES)}.",
         )
     return cast("TrackerNet", getattr(module, attribute)(module.SIZES[size]))
+
+
+def sizes(tracker: str) -> tuple[str, ...]:
+    """Return the sizes that a tracker comes in."""
+    return tuple(importlib.import_module(TRACKERS[tracker][0]).SIZES)

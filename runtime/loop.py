@@ -2,188 +2,213 @@
 
 from __future__ import annotations
 
-import threading
+import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
 
-import numpy as np
-
-from thermedge.frame import Counts, Frame
+from thermedge.errors import TargetError
+from thermedge.events import Event
+from thermedge.frame import Frame
 from thermedge.geometry import Box
-from thermedge.runtime.sinks.base import Sink
+from thermedge.runtime.control import Asked, Orders, Snapshot, Start
+from thermedge.runtime.mailbox import newest
+from thermedge.runtime.radiometry import target_celsius
+from thermedge.runtime.sinks.base import Fallible, Sink
 from thermedge.runtime.sources.base import FrameSource
-from thermedge.runtime.track import STAGES, Track
+from thermedge.runtime.start import Chooser
+from thermedge.runtime.summary import Summary
+from thermedge.runtime.track import NO_BOX, Track
 from thermedge.runtime.tracker import Tracker
 
-_KEPT = 8192  # frames that percentiles look back on; a run on a pole never ends
+_LOG = logging.getLogger(__name__)
 
-
-class Latency:
-    """Times of the last frames, in a ring of fixed size."""
-
-    ROWS = (*STAGES, "sinks", "tracker")  # tracker: all of Tracker.update
-
-    def __init__(self) -> None:
-        self._ring = np.full((_KEPT, len(self.ROWS)), np.nan, np.float32)
-        self._count = 0
-
-    def add(self, track: Track, sinks_ms: float) -> None:
-        """Note one frame."""
-        row = self._ring[self._count % _KEPT]
-        total = 0.0
-        for column, stage in enumerate(STAGES):
-            spent = track.stage_ms.get(stage, 0.0)
-            row[column] = spent
-            total += spent if stage != "wait" else 0.0
-        row[-2], row[-1] = sinks_ms, total
-        self._count += 1
-
-    def percentiles(self, *percents: float) -> dict[str, tuple[float, ...]]:
-        """Return ms per row and percentile over the frames kept; empty before the first."""
-        seen = self._ring[: min(self._count, _KEPT)]
-        if not len(seen):
-            return {}
-        values = np.percentile(seen, percents, axis=0)
-        return {row: tuple(values[:, i].tolist()) for i, row in enumerate(self.ROWS)}
-
-
-@dataclass(slots=True)
-class Summary:
-    """What one run came to."""
-
-    frames: int = 0  # tracked
-    dropped: int = 0  # lost before the tracker saw them
-    seconds: float = 0.0  # from the second frame on: the first one also starts the track
-    states: dict[str, int] = field(default_factory=dict)
-    latency: Latency = field(default_factory=Latency)
-
-    @property
-    def fps(self) -> float:
-        """Frames per second, all stages and sinks included."""
-        return (self.frames - 1) / self.seconds if self.frames > 1 and self.seconds > 0 else 0.0
+_ALARMING = {"stall", "unplugged", "range_changed", "lost", "gave_up", "visible_lost"}
+_MEASURED = {"tracking", "uncertain", "reacquired"}  # states whose box lies on the target
 
 
 def follow(
     source: FrameSource,
     tracker: Tracker,
-    box: Box,
+    target: Box | Chooser | None,
     *,
     sinks: Callable[[Frame], Iterable[Sink]] = lambda frame: (),
+    orders: Sequence[Orders] = (),
     max_frames: int | None = None,
     watch: Callable[[Track, Summary], None] = lambda track, summary: None,
     summary: Summary | None = None,
 ) -> Summary:
-    """Track `box` from the source's first frame to its end.
+    """Follow a target from the source's first frame to its end.
+
+    Frames without a target give tracks too, of state "idle".
 
     Args:
         source: Where frames come from; a live one is read ahead, older frames dropped.
         tracker: Started anew here.
-        box: The target in the first frame, px.
-        sinks: Called once with the first frame, after the track has started: an
-            impossible box leaves no file behind. Its results take every track.
+        target: The box in the first frame, px; or what chooses one from the first frames;
+            or None, to idle until an order comes.
+        sinks: Called once with the first frame, after it was looked at: an impossible box
+            leaves no file behind. Its results take every track.
+        orders: Asked before every frame, in this order.
         max_frames: Stop after so many.
         watch: Called after every frame, for a progress line.
         summary: Filled in place, so that an interrupted run can still be told about.
 
     Raises:
-        ThermedgeError: Of the source, the tracker or a sink.
+        ThermedgeError: Of the source, the tracker, the chooser or a sink.
     """
     result = summary if summary is not None else Summary()
+    if isinstance(source, Fallible):
+        result.fallible.append(source)
+    pilot = _Pilot(tracker, target, orders, is_live=source.live)
     outputs: list[Sink] = []
     started = asked = time.perf_counter()
-    for frame in newest(source) if source.live else source:
-        waited_ms = (time.perf_counter() - asked) * 1e3
-        if result.frames:
-            track = tracker.update(frame)
-        else:
-            track = tracker.init(frame, box)
-            outputs = list(sinks(frame))
-            started = time.perf_counter()
-        track = replace(track, stage_ms={"wait": waited_ms, **track.stage_ms})
-        before_sinks = time.perf_counter()
-        for sink in outputs:
-            sink.write(frame, track)
-        asked = time.perf_counter()
-        if result.frames:
-            result.latency.add(track, (asked - before_sinks) * 1e3)
-        result.frames += 1
-        result.dropped += track.dropped
-        result.states[track.state] = result.states.get(track.state, 0) + 1
-        result.seconds = asked - started
-        watch(track, result)
-        if result.frames == max_frames:
-            break
+    with _read(source) as frames:
+        for frame in frames:
+            waited_ms = (time.perf_counter() - asked) * 1e3
+            track = pilot.step(frame, waited_ms)
+            if not result.frames:
+                outputs = list(sinks(frame))
+                result.fallible += [sink for sink in outputs if isinstance(sink, Fallible)]
+                started = time.perf_counter()
+            before_sinks = time.perf_counter()
+            for sink in outputs:
+                sink.write(frame, track)
+            asked = time.perf_counter()
+            result.add(track, sinks_ms=(asked - before_sinks) * 1e3, seconds=asked - started)
+            _tell(track.events)
+            watch(track, result)
+            if result.frames == max_frames:
+                break
+    pilot.end()
     return result
 
 
-def newest(source: FrameSource) -> Iterator[Frame]:
-    """Yield the newest frame whenever one is asked for; older ones are gone.
-
-    A thread reads the source into three buffers: one being filled, one waiting, one in
-    the tracker's hands. The frames lost show as gaps in `Frame.index`.
-
-    Raises:
-        ThermedgeError: What broke the source, when its last good frame was taken.
-    """
-    box = _Mailbox()
-    thread = threading.Thread(target=box.fill, args=(source,), name="frames", daemon=True)
-    thread.start()
-    try:
-        while (frame := box.take()) is not None:
-            yield frame
-    finally:
-        box.stop()
-        thread.join()
+@contextmanager
+def _read(source: FrameSource) -> Iterator[Iterator[Frame]]:
+    """Hand out the frames; the thread that reads a live source has ended afterwards."""
+    if source.live:
+        with closing(newest(source)) as frames:
+            yield frames
+    else:
+        yield iter(source)
 
 
-class _Mailbox:
-    """Holds the newest frame between the reading thread and the tracker."""
+class _Pilot:
+    """Decides per frame: start, follow, or idle."""
 
-    def __init__(self) -> None:
-        self._condition = threading.Condition()
-        self._buffers: list[Counts] = []
-        self._waiting: Frame | None = None
-        self._taken: Frame | None = None
-        self._error: BaseException | None = None
-        self._ended = self._stopped = False
+    def __init__(
+        self,
+        tracker: Tracker,
+        target: Box | Chooser | None,
+        orders: Sequence[Orders],
+        *,
+        is_live: bool,
+    ) -> None:
+        self._tracker = tracker
+        self._target = target
+        self._orders = orders
+        self._is_live = is_live
+        self._is_following = False
+        self._has_followed = False
+        self._last_index: int | None = None
 
-    def fill(self, source: FrameSource) -> None:
-        """Read the source until it ends, breaks, or nobody wants frames any more."""
+    def step(self, frame: Frame, waited_ms: float) -> Track:
+        """Return what is to be said about `frame`."""
+        track = self._obey(frame) or self._choose(frame)
+        if track is None:
+            track = self._tracker.update(frame) if self._is_following else _idle(frame)
+        return self._completed(frame, track, waited_ms)
+
+    def end(self) -> None:
+        """Complain when no target was chosen before the frames ended.
+
+        Raises:
+            TargetError: Of the chooser.
+        """
+        if self._target is not None and not isinstance(self._target, Box):
+            raise self._target.failed()
+
+    def _obey(self, frame: Frame) -> Track | None:
+        """Carry out the orders; return the track of the last one that started one."""
+        begun = None
+        for asked in [asked for some in self._orders for asked in some.take(frame)]:
+            if isinstance(asked.order, Snapshot):
+                asked.done(_copied(frame))
+            elif isinstance(asked.order, Start):
+                begun = self._try(frame, asked, asked.order.box) or begun
+            else:
+                self._is_following, self._target, begun = False, None, None
+                asked.done(None)
+        return begun
+
+    def _try(self, frame: Frame, asked: Asked, box: Box) -> Track | None:
         try:
-            for frame in source:
-                if self._stopped:
-                    break
-                self._put(frame)
-        except BaseException as error:  # noqa: BLE001 - raised again where frames are taken
-            self._error = error
-        with self._condition:
-            self._ended = True
-            self._condition.notify()
+            begun = self._begin(frame, box)
+        except TargetError as error:
+            asked.refused(error)
+            return None
+        asked.done(begun)
+        return begun
 
-    def _put(self, frame: Frame) -> None:
-        with self._condition:
-            busy = [held.counts for held in (self._waiting, self._taken) if held is not None]
-            if not self._buffers or self._buffers[0].shape != frame.counts.shape:
-                self._buffers = [np.empty_like(frame.counts) for _ in range(3)]
-            free = next(b for b in self._buffers if not any(b is other for other in busy))
-        np.copyto(free, frame.counts)
-        with self._condition:
-            self._waiting = replace(frame, counts=free)
-            self._condition.notify()
+    def _choose(self, frame: Frame) -> Track | None:
+        # A camera may start behind its shutter; a box for a recording names its first frame.
+        if self._target is None or (self._is_live and frame.shutter == "closed"):
+            return None
+        if isinstance(self._target, Box):
+            return self._begin(frame, self._target)
+        try:
+            box = self._target.choose(frame)
+        except TargetError as error:
+            if not self._orders:
+                raise
+            _LOG.warning("%s An order can still start a track.", error.problem)
+            self._target = None
+            return None
+        return None if box is None else self._begin(frame, box)
 
-    def take(self) -> Frame | None:
-        """Wait for a frame newer than the last one; None at the end."""
-        with self._condition:
-            self._taken = None
-            self._condition.wait_for(lambda: self._waiting is not None or self._ended)
-            if self._waiting is None:
-                if self._error is not None:
-                    raise self._error
-                return None
-            self._taken, self._waiting = self._waiting, None
-            return self._taken
+    def _begin(self, frame: Frame, box: Box) -> Track:
+        track = replace(self._tracker.init(frame, box), start=box)
+        if self._has_followed and not any(event.kind == "restarted" for event in track.events):
+            x, y, w, h = box
+            detail = f"A new target was chosen: {x:.1f},{y:.1f},{w:.1f},{h:.1f} px."
+            event = Event("restarted", frame.timestamp_ns, frame.index, detail)
+            track = replace(track, events=(*track.events, event))
+        self._is_following = self._has_followed = True
+        self._target = None
+        return track
 
-    def stop(self) -> None:
-        """Tell the reading thread to go."""
-        self._stopped = True
+    def _completed(self, frame: Frame, track: Track, waited_ms: float) -> Track:
+        """Add what the loop alone knows."""
+        last, self._last_index = self._last_index, frame.index
+        age_ms = None
+        if self._is_live:
+            # Some drivers stamp a frame a little ahead of its delivery.
+            age_ms = max(time.monotonic_ns() - frame.timestamp_ns, 0) / 1e6
+        events = track.events
+        if frame.events:
+            events = (*frame.events, *(one for one in events if one not in frame.events))
+        return replace(
+            track,
+            stage_ms={"wait": waited_ms, **track.stage_ms},
+            dropped=0 if last is None else max(frame.index - last - 1, 0),
+            events=events,
+            age_ms=age_ms,
+            target_c=target_celsius(frame, track.box) if track.state in _MEASURED else None,
+        )
+
+
+def _idle(frame: Frame) -> Track:
+    return Track(NO_BOX, 0.0, "idle", frame.index, frame.timestamp_ns, 0, {})
+
+
+def _copied(frame: Frame) -> Frame:
+    visible = None if frame.visible is None else frame.visible.copy()
+    return replace(frame, counts=frame.counts.copy(), visible=visible)
+
+
+def _tell(events: Iterable[Event]) -> None:
+    for event in events:
+        level = logging.WARNING if event.kind in _ALARMING else logging.INFO
+        _LOG.log(level, "frame %d: %s: %s", event.frame_index, event.kind, event.detail)

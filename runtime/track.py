@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -9,14 +10,17 @@ from typing import Literal
 from thermedge.events import Event
 from thermedge.geometry import Box
 
+# idle: no target was chosen yet, or it was let go; the box is NO_BOX.
 # tracking: sure of the target.  uncertain: it moved the box, but remembers nothing new.
 # coasting: the shutter is closed, or the target is missing for some frames.
 # lost: missing for long; still searched for.  reacquired: the first frame found again.
-State = Literal["tracking", "uncertain", "coasting", "lost", "reacquired"]
+State = Literal["idle", "tracking", "uncertain", "coasting", "lost", "reacquired"]
 
 # Stages of one frame in the order they run: waiting for the source, the range of counts,
 # cutting windows, the network, reading its maps, and everything else of the tracker.
 STAGES = ("wait", "scale", "crop", "infer", "decode", "update")
+
+NO_BOX = Box(math.nan, math.nan, math.nan, math.nan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +46,4 @@ class Track:
     events: tuple[Event, ...] = ()  # the frame's, then the tracker's own
     age_ms: float | None = None  # from the sensor's time stamp to this result; live sources only
     target_c: TargetCelsius | None = None  # only when the sensor is radiometric
+    start: Box | None = None  # the box given, when a track was started on this frame

@@ -13,17 +13,39 @@ from thermedge.manifest import LoopSpec, Manifest
 from thermedge.runtime.backends.base import Backend
 from thermedge.runtime.crop import Window
 from thermedge.runtime.decode import Candidate, Decoder
+from thermedge.runtime.journal import Journal
+from thermedge.runtime.jump import Jump, JumpDetector
 from thermedge.runtime.memory import TargetMemory
+from thermedge.runtime.motion import HIDDEN_S, SHUT_S, Motion
 from thermedge.runtime.scaling import Scaler
 from thermedge.runtime.search import FrameScan
+from thermedge.runtime.shutter import ShutterWatch, Sight
 from thermedge.runtime.track import State, Track
 from thermedge.runtime.views import View
 
-_MIN_SIDE_PX = 2.0  # a smaller box has no pixels to find again
+_TRACKING: State = "tracking"
+_SAME = 0.75  # of the last score: with less the target looks otherwise in the new range
+_BLIND_S = 5.0  # a target that nobody saw for longer is lost, whatever hid it
 
 
 class Tracker:
     """Follows one target from frame to frame.
+
+    The state of each frame says what the box rests on:
+
+    - tracking: the score is at least `sure_score`. Only then is anything remembered, and
+      only while the shutter is at rest and the target was in sight for `confirm_frames`.
+    - uncertain: at least `accept_score`. The box moves, the memory does not.
+    - coasting: the shutter is closed, or fewer than `lost_after_frames` open frames in a
+      row scored less. The box drifts on by its last velocity, ever slower, and the part of
+      the frame in which the target is believed grows.
+    - lost: missing for longer, or the shutter closed for more than 5 s. From then on, and
+      after the camera jumped, the target may be anywhere: `scan_windows` more windows per
+      frame go over the whole frame, without end unless `give_up_after_s` sets one.
+    - reacquired: the first frame with the target after a closed shutter, a gap in the
+      stream or a loss. A hit of the scan must reach `reacquire_score`.
+
+    A frame that only repeats the last picture gets the last box and score again.
 
     Takes over the two networks: `close` closes them.
     """
@@ -38,6 +60,8 @@ class Tracker:
         self._decoder = Decoder(manifest.head, score.shape[-1], manifest.loop.window_weight)
         self._view = View(track_net.inputs, "search")
         self._scan = FrameScan()
+        self._watch = ShutterWatch()
+        self._journal = Journal()
         self._stages: dict[str, int] = {}
         self.started = False
 
@@ -58,18 +82,25 @@ class Tracker:
         self._scaler.reset()
         bounds = self._scaler.bounds(frame.counts, frame.timestamp_ns)
         self._memory.start(frame, box, bounds)
-        self._first = box
-        self._cx, self._cy = box.center
-        self._ln_w = self._ln_h = 0.0  # ln of the size over the first one
-        self._vx = self._vy = 0.0  # px per frame
-        self._missing = 0  # open frames in a row without the target
-        self._closed = 0  # frames in a row with the shutter closed
-        self._index = frame.index
         self._frame_px = (frame.width_px, frame.height_px)
+        self._motion = Motion(self._loop, box, self._frame_px)
+        self._watch.start(frame)
+        self._jumps = JumpDetector()
+        self._journal.start(frame)
+        self._index, self._timestamp_ns = frame.index, frame.timestamp_ns
+        self._found_ns = frame.timestamp_ns
+        self._missing = 0  # open frames in a row without the target
+        self._unconfirmed = 0  # frames until the memory is trusted to follow again
+        self._is_anywhere = False  # nothing is known of the place: the camera jumped
+        self._gave_up = False
+        self._score, self._state = 1.0, _TRACKING
         self._scan.end()
         self.started = True
         stages = {"update": (perf_counter_ns() - began) / 1e6}
-        return Track(box, 1.0, "tracking", frame.index, frame.timestamp_ns, 0, stages)
+        events = self._journal.events
+        return Track(
+            box, 1.0, "tracking", frame.index, frame.timestamp_ns, 0, stages, events=events
+        )
 
     def update(self, frame: Frame) -> Track:
         """Find the target in the next frame.
@@ -80,20 +111,25 @@ class Tracker:
         began = perf_counter_ns()
         self._check(frame)
         dropped = max(frame.index - self._index - 1, 0)
-        self._index = frame.index
         self._stages = {"scale": 0, "crop": 0, "infer": 0, "decode": 0}
-        if frame.shutter == "closed":
-            self._closed += 1
-            self._drift()
-            score: float = 0.0
-            state: State = "coasting"
-        else:
-            score, state = self._look(frame)
-            self._closed = 0
+        self._journal.open(frame)
+        sight = self._watch.look(frame)
+        self._journal.shutter(sight)
+        self._score, self._state = self._judge(frame, sight)
+        self._journal.state(self._state, self._score)
+        self._index, self._timestamp_ns = frame.index, frame.timestamp_ns
         spent = sum(self._stages.values())
         self._stages["update"] = perf_counter_ns() - began - spent
-        stage_ms = {stage: time / 1e6 for stage, time in self._stages.items()}
-        return Track(self._box(), score, state, frame.index, frame.timestamp_ns, dropped, stage_ms)
+        return Track(
+            self._motion.box,
+            self._score,
+            self._state,
+            frame.index,
+            frame.timestamp_ns,
+            dropped,
+            {stage: time / 1e6 for stage, time in self._stages.items()},
+            events=self._journal.events,
+        )
 
     def close(self) -> None:
         """Close the networks. Calling it twice is allowed."""
@@ -118,27 +154,81 @@ class Tracker:
                 "Start the track anew on the new size.",
             )
 
-    def _look(self, frame: Frame) -> tuple[float, State]:
-        if self._closed:
-            self._scaler.reset()  # the shutter moved all offsets at once
+    def _judge(self, frame: Frame, sight: Sight) -> tuple[float, State]:
+        elapsed_s = max(frame.timestamp_ns - self._timestamp_ns, 0) * 1e-9
+        if self._gave_up:
+            return 0.0, "lost"
+        if sight.shutter == "closed":
+            self._motion.drift(elapsed_s, fade_s=SHUT_S)
+            return 0.0, "lost" if sight.blind_s > _BLIND_S else "coasting"
+        if not sight.is_new:
+            return self._score, _TRACKING if self._state == "reacquired" else self._state
+        if sight.resumed or self._missing:
+            self._motion.drift(elapsed_s, fade_s=HIDDEN_S if self._missing else SHUT_S)
+        return self._look(frame, sight)
+
+    def _look(self, frame: Frame, sight: Sight) -> tuple[float, State]:
+        if sight.resumed or sight.step:
+            self._scaler.reset()  # all offsets moved at once
         began = perf_counter_ns()
         bounds = self._scaler.bounds(frame.counts, frame.timestamp_ns)
         self._stages["scale"] += perf_counter_ns() - began
-        if self._closed or self._missing:
-            self._drift()
+        jump = None if sight.resumed else self._follow_camera()
+        learns = sight.shutter == "none" and not self._unconfirmed
         found = self._examine(frame, self._window(), bounds)
-        if found.score >= self._loop.accept_score:
-            self._memory.carry()  # before another window overwrites what the graph gave
+        if sight.step == "range" and self._is_trusted and found.score < _SAME * self._score:
+            found = self._renew(frame, bounds)
+        if jump is not None and jump.kind == "doubt" and found.score < self._loop.accept_score:
+            self._start_over()
+        needed = self._needed()
+        # Not having seen the target for a while, a middling score asks for a second look.
+        if found.score >= (self._loop.sure_score if sight.resumed else needed):
+            if learns:
+                self._memory.carry()  # before another window overwrites what the graph gave
         else:
-            found = self._look_elsewhere(frame, bounds, found)
-        if found.score < self._loop.accept_score:
-            self._missing += 1
-            is_lost = self._missing >= self._loop.lost_after_frames
-            return found.score, "lost" if is_lost else "coasting"
-        state = self._take(found)
-        if state == "tracking" and frame.shutter == "none":
-            self._memory.refresh(frame, self._box(), bounds, found.score)
+            found = self._look_elsewhere(frame, bounds, found, is_blind=sight.resumed)
+        if found.score < needed:
+            return found.score, self._miss(frame)
+        state = self._take(frame, sight, found)
+        if state == "tracking" and learns:
+            self._memory.refresh(frame, self._motion.box, bounds, found.score)
         return found.score, state
+
+    def _needed(self) -> float:
+        """Return the score that makes a candidate the target."""
+        if self._is_anywhere or self._missing >= self._loop.lost_after_frames:
+            return self._loop.reacquire_score  # nothing speaks for the place
+        return self._loop.accept_score
+
+    @property
+    def _is_trusted(self) -> bool:
+        return self._state == "tracking" and not self._unconfirmed
+
+    def _follow_camera(self) -> Jump:
+        """Move with a camera that jerked; expect nothing after a cut."""
+        jump = self._jumps.look(self._watch.thumbnail, self._frame_px, self._motion.box)
+        if jump.kind == "shift":
+            self._motion.shift(jump.dx_px, jump.dy_px)
+            detail = f"The scene jumped by ({jump.dx_px:.0f}, {jump.dy_px:.0f}) px."
+            self._journal.note("camera_moved", detail)
+        elif jump.kind == "cut":
+            self._start_over()
+        return jump
+
+    def _start_over(self) -> None:
+        """Expect the target anywhere: the picture shows another place."""
+        self._is_anywhere = True
+        self._motion.stop()
+        self._scan.end()
+        self._journal.note("camera_moved", "The picture shows another place.")
+
+    def _renew(self, frame: Frame, bounds: tuple[float, float]) -> Candidate:
+        """Learn the target anew at its present box: the sensor shows it otherwise now."""
+        self._memory.start(frame, self._motion.box, bounds)
+        found = self._examine(frame, self._window(), bounds)
+        detail = f"The target was learned again; its score is {found.score:.2f}."
+        self._journal.note("template_renewed", detail)
+        return found
 
     def _examine(
         self, frame: Frame, window: Window, bounds: tuple[float, float], *, centred: bool = True
@@ -156,7 +246,7 @@ class Tracker:
         return found
 
     def _look_elsewhere(
-        self, frame: Frame, bounds: tuple[float, float], found: Candidate
+        self, frame: Frame, bounds: tuple[float, float], found: Candidate, *, is_blind: bool
     ) -> Candidate:
         """Scan a few windows of the frame; return a sure hit, else `found`.
 
@@ -165,72 +255,70 @@ class Tracker:
         hides for half a second.
         """
         loop = self._loop
-        if self._missing + 1 < loop.scan_after_frames and not self._closed:
+        if self._missing + 1 < loop.scan_after_frames and not (is_blind or self._is_anywhere):
             return found
+        here = (self._motion.cx, self._motion.cy)
         if not self._scan.active:
             side = self._window().side * loop.scan_widening
-            size_px = self.manifest.crop.search_px
-            self._scan.begin((self._cx, self._cy), side, self._frame_px, size_px)
-        reach = self._reach()
+            self._scan.begin(here, side, self._frame_px, self.manifest.crop.search_px)
+        reach = self._reach(frame)
+        # Near its last place, and with no rival there, a weak hit is worth a closer look.
+        is_strict = math.isinf(reach) or found.score >= loop.accept_score
+        least = loop.reacquire_score if is_strict else loop.accept_score
+        best: Candidate | None = None
         for window in self._scan.windows(loop.scan_windows, reach):
             hit = self._examine(frame, window, bounds, centred=False)
-            near = math.dist((hit.cx, hit.cy), (self._cx, self._cy)) <= reach
-            if near and hit.score >= loop.reacquire_score and hit.score > found.score:
-                found = hit
-        return found
+            near = math.dist((hit.cx, hit.cy), here) <= reach
+            if near and hit.score >= least and (not best or hit.score > best.score):
+                best = hit
+        if best is not None and best.score < loop.reacquire_score:
+            best = self._examine(frame, self._window_on(best), bounds, centred=False)
+        if best is None or best.score < max(loop.reacquire_score, found.score):
+            return found
+        return best
 
-    def _reach(self) -> float:
+    def _reach(self, frame: Frame) -> float:
         """Return how far from its last place the target may be by now, px."""
-        if self._missing + 1 >= self._loop.lost_after_frames:
+        if self._is_anywhere or self._missing + 1 >= self._loop.lost_after_frames:
             return math.inf
-        frames = self._missing + 1 + self._closed
+        unseen_s = (frame.timestamp_ns - self._found_ns) * 1e-9
+        frames = unseen_s / self._watch.beat_s if self._watch.beat_s > 0 else 1.0
         return self._window().side * (0.5 + self._loop.reach_step * frames)
 
-    def _take(self, found: Candidate) -> State:
+    def _miss(self, frame: Frame) -> State:
+        self._missing += 1
+        unseen_s = (frame.timestamp_ns - self._found_ns) * 1e-9
+        if 0 < self._loop.give_up_after_s < unseen_s:
+            self._gave_up = True
+            self._journal.note("gave_up", f"Nothing was found for {unseen_s:.1f} s.")
+            return "lost"
+        return "lost" if self._missing >= self._loop.lost_after_frames else "coasting"
+
+    def _take(self, frame: Frame, sight: Sight, found: Candidate) -> State:
         """Move the box to what was found, and say how sure that is."""
-        width, height = self._frame_px
-        cx, cy = min(max(found.cx, 0.0), width - 1.0), min(max(found.cy, 0.0), height - 1.0)
-        reacquired = self._closed > 0 or self._missing >= self._loop.scan_after_frames
-        if not (self._missing or self._closed):
-            share = self._loop.velocity_step
-            self._vx += share * (cx - self._cx - self._vx)
-            self._vy += share * (cy - self._cy - self._vy)
-        elif reacquired:
-            self._vx = self._vy = 0.0
-        self._cx, self._cy = cx, cy
-        self._ln_w = self._sized(self._ln_w, found.ln_w - math.log(self._first.w), found.spread_w)
-        self._ln_h = self._sized(self._ln_h, found.ln_h - math.log(self._first.h), found.spread_h)
-        self._missing = 0
+        again = sight.resumed or self._is_anywhere or self._missing >= self._loop.scan_after_frames
+        if again:
+            self._motion.stop()
+        is_next = not (sight.resumed or self._is_anywhere or self._missing)
+        self._motion.take(found, elapsed_s=sight.blind_s if is_next else 0.0)
+        self._found_ns, self._missing, self._is_anywhere = frame.timestamp_ns, 0, False
         self._scan.end()
-        if reacquired:
+        if again:
+            self._unconfirmed = self._loop.confirm_frames
             return "reacquired"
-        return "tracking" if found.score >= self._loop.sure_score else "uncertain"
+        if found.score < self._loop.sure_score:
+            return "uncertain"
+        self._unconfirmed = max(self._unconfirmed - 1, 0)
+        return "tracking"
 
-    def _sized(self, now: float, measured: float, spread: float) -> float:
-        """Blend a measurement (ln of size over the first size) into the present one.
-
-        The measurement is first drawn to 0, the first size, as far as its own variance
-        asks against the variance that sizes are expected to have.
-        """
-        variance, expected = 2 * spread * spread, self._loop.size_prior**2
-        believed = measured * expected / (expected + variance)
-        return now + self._loop.size_step * (believed - now)
-
-    def _drift(self) -> None:
-        """Move on by the last velocity, slower with every missing frame."""
-        width, height = self._frame_px
-        fade = 0.9 ** (self._missing + self._closed)
-        self._cx = min(max(self._cx + self._vx * fade, 0.0), width - 1.0)
-        self._cy = min(max(self._cy + self._vy * fade, 0.0), height - 1.0)
+    def _window_on(self, found: Candidate) -> Window:
+        box = Box.from_center(found.cx, found.cy, math.exp(found.ln_w), math.exp(found.ln_h))
+        crop = self.manifest.crop
+        return Window.around(box, crop.search_factor, crop.search_px)
 
     def _window(self) -> Window:
         crop = self.manifest.crop
-        return Window.around(self._box(), crop.search_factor, crop.search_px)
-
-    def _box(self) -> Box:
-        w = max(self._first.w * math.exp(self._ln_w), _MIN_SIDE_PX)
-        h = max(self._first.h * math.exp(self._ln_h), _MIN_SIDE_PX)
-        return Box.from_center(self._cx, self._cy, w, h)
+        return Window.around(self._motion.box, crop.search_factor, crop.search_px)
 
 
 def open_tracker(bundle: Bundle, *, backend: str = "auto", threads: int = 1) -> Tracker:

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 _VERSION = 1  # raised when the packed content changes for the same recipe
 
-Picture = NDArray[np.uint8]  # (H, W)
+Picture = NDArray[np.uint8]  # (H, W); or (2, H, W), thermal and visible, registered
 # One picture with its boxes: (track key, (x, y, w, h)); a key seen again is the same target.
 Labelled = tuple[Picture, list[tuple[str, tuple[float, float, float, float]]]]
 
@@ -37,11 +37,20 @@ class Pack:
     boxes: NDArray[np.float32]  # (N, 4): x, y, w, h
     box_picture: NDArray[np.int64]  # (N,)
     tracks: NDArray[np.int64]  # (T, 2): first box, number of boxes
+    planes: int = 1  # 2: a visible picture follows each thermal one
 
     def picture(self, index: int) -> Picture:
         """Return picture `index`, (H, W) uint8, read-only."""
+        return self._plane(index, 0)
+
+    def visible(self, index: int) -> Picture | None:
+        """Return the visible picture beside it, (H, W) uint8, or None when there is none."""
+        return self._plane(index, 1) if self.planes == 2 else None
+
+    def _plane(self, index: int, plane: int) -> Picture:
         offset, height, width = self.pictures[index]
-        return self.pixels[offset : offset + height * width].reshape(height, width)
+        start = offset + plane * height * width
+        return self.pixels[start : start + height * width].reshape(height, width)
 
 
 def cache_folder() -> Path:
@@ -76,7 +85,8 @@ def opened(spec: DataSpec, root: Path) -> Pack:
             f"The data {spec.name!r} hold no labelled target.", f"Look into {root / spec.path}."
         )
     pixels = np.memmap(folder / "pixels.u8", np.uint8, mode="r")
-    return Pack(pixels, index["pictures"], index["boxes"], index["box_picture"], index["tracks"])
+    boxes = index["boxes"], index["box_picture"], index["tracks"]
+    return Pack(pixels, index["pictures"], *boxes, int(index.get("planes", 1)))
 
 
 def _key(spec: DataSpec, root: Path) -> str:
@@ -86,7 +96,9 @@ def _key(spec: DataSpec, root: Path) -> str:
             f"The data {spec.name!r} are not in {folder}.",
             "Give the folder that holds the recipe's paths: --data FOLDER",
         )
-    listing = sorted(path.name for path in folder.iterdir()) if spec.path else []
+    # The stills of pairs lie one folder further down.
+    depth = "*/*" if spec.kind == "pairs" else "*"
+    listing = sorted(path.name for path in folder.glob(depth)) if spec.path else []
     decisive = [sha256_of(path) for path in _decisive(spec, folder)]
     text = json.dumps([_VERSION, asdict(spec), str(folder), listing, decisive], sort_keys=True)
     return f"{spec.name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
@@ -109,6 +121,8 @@ def _labelled(spec: DataSpec, root: Path) -> Iterator[Labelled]:
         return pictures.from_sequences(root / spec.path, spec.every)
     if spec.kind == "stills":
         return pictures.from_stills(root / spec.path)
+    if spec.kind == "pairs":
+        return pictures.from_pairs(root / spec.path)
     return pictures.from_scenes(spec.scenes, spec.frames)
 
 
@@ -130,14 +144,14 @@ def _write(pictures: Iterable[Labelled], folder: Path) -> None:
 def _fill(pictures: Iterable[Labelled], folder: Path) -> None:
     shapes: list[tuple[int, int, int]] = []
     targets: dict[str, list[tuple[int, tuple[float, float, float, float]]]] = {}
-    offset = 0
+    offset, planes = 0, 1
     with (folder / "pixels.u8").open("wb") as file:
         for picture, boxes in pictures:
             for key, box in boxes:
                 targets.setdefault(key, []).append((len(shapes), box))
             file.write(np.ascontiguousarray(picture).data)
-            shapes.append((offset, *picture.shape))
-            offset += picture.size
+            shapes.append((offset, *picture.shape[-2:]))
+            offset, planes = offset + picture.size, picture.ndim - 1
     flat = [item for target in targets.values() for item in target]
     counts = np.array([len(target) for target in targets.values()], np.int64)
     starts = np.cumsum(counts) - counts
@@ -147,4 +161,5 @@ def _fill(pictures: Iterable[Labelled], folder: Path) -> None:
         boxes=np.array([box for _, box in flat], np.float32).reshape(-1, 4),
         box_picture=np.array([index for index, _ in flat], np.int64),
         tracks=np.stack([starts, counts], axis=1),
+        planes=planes,
     )

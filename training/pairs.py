@@ -13,16 +13,18 @@ from thermedge.errors import RecipeError
 from thermedge.geometry import Box
 from thermedge.manifest import CropSpec
 from thermedge.runtime.crop import Affine, Cropper, Window
-from thermedge.training.augment import Augmenter
+from thermedge.training.augment import Augmenter, Image
 from thermedge.training.pack import Pack
 from thermedge.training.recipe import PairSpec, Recipe
+from thermedge.training.visible import UNKNOWN, VisibleCamera, absent
 
 # Names as `models.net` has them; B templates, F search windows after each. The axis F is
 # missing where a recipe asks for pairs. template (B, 1, T, T), search (B, F, 1, S, S),
 # target_px (B, 2): w, h of the target, template-window px; target (B, F, 4): cx, cy, w, h,
 # search-window px; present (B, F): 0 where the target is not in the window; motion
 # (B, F, 2): way of the target's centre per frame over sqrt(w * h), 0 where it is not known;
-# context (B, 1, S, S): the search window around the template's own box.
+# context (B, 1, S, S): the search window around the template's own box; template_visible
+# and search_visible, like the thermal ones.
 Batch = dict[str, NDArray[np.float32]]
 
 
@@ -55,7 +57,7 @@ class PairSampler:
         self._edges = np.cumsum(shares / shares.sum())
         self._tracks = [_long_enough(packs[pair.data], pair) for pair in recipe.pairs]
         self._cropper = Cropper()
-        self._augmenter = Augmenter()
+        self._augmenter, self._camera = Augmenter(), VisibleCamera()
         self._other = np.empty((crop.template_px, crop.template_px), np.float32)
 
     def batch(self, number: int) -> Batch:
@@ -72,15 +74,19 @@ class PairSampler:
         }
         if "context" in self._inputs:
             batch["context"] = np.empty((count, *searches[2:]), np.float32)
+        for name in ("template", "search"):
+            if f"{name}_visible" in self._inputs:
+                batch[f"{name}_visible"] = np.full_like(batch[name], UNKNOWN)
         for i in range(count):
-            rng = np.random.default_rng((self._recipe.seed, number * count + i))
-            self._fill({name: values[i] for name, values in batch.items()}, rng)
+            seed = self._recipe.seed, number * count + i
+            self._fill({name: values[i] for name, values in batch.items()}, seed)
         if frames == 1:
-            for name in ("search", "target", "present", "motion"):
+            for name in {"search", "search_visible", "target", "present", "motion"} & set(batch):
                 batch[name] = batch[name][:, 0]
         return batch
 
-    def _fill(self, sample: Batch, rng: np.random.Generator) -> None:
+    def _fill(self, sample: Batch, seed: tuple[int, int]) -> None:
+        rng = np.random.default_rng(seed)
         choice = min(int(np.searchsorted(self._edges, rng.random())), len(self._edges) - 1)
         spec = self._recipe.pairs[choice]
         pack = self._packs[spec.data]
@@ -89,6 +95,9 @@ class PairSampler:
         crop, template = self._crop, sample["template"][0]
         window = Window.around(first.box, crop.template_factor, crop.template_px)
         self._cropper.cut(pack.picture(first.picture), window, low=0, high=255, out=template)
+        beside = pack.visible(first.picture)
+        if beside is not None and "template_visible" in sample:
+            self._cropper.cut(beside, window, low=0, high=255, out=sample["template_visible"][0])
         sample["target_px"][:] = first.box.w * window.scale, first.box.h * window.scale
         windows = [template, *sample["search"][:, 0]]
         if "context" in sample:
@@ -101,12 +110,33 @@ class PairSampler:
         for frame, moment in enumerate(later):
             self._look(sample, frame, (pack, spec, before, moment), rng)
             before = moment
+        visible = self._visible_pairs(sample)
         if rng.random() < 0.5:
-            for picture in windows:
+            for picture in (*windows, *(own for _, own in visible)):
                 picture[:] = picture[:, ::-1].copy()
             sample["target"][:, 0] = crop.search_px - sample["target"][:, 0]
             sample["motion"][:, 0] *= -1
+        # Draws of their own: a thermal network sees the same windows as ever.
+        visible_rng = np.random.default_rng((*seed, 1))
+        self._camera.develop(visible, visible_rng)
         self._augmenter.alike(windows, rng)
+        self._withhold(visible, visible_rng)
+
+    def _visible_pairs(self, sample: Batch) -> list[tuple[Image, Image]]:
+        """Return (thermal, visible) windows: the template's, then those of the search."""
+        if "search_visible" not in sample:
+            return []
+        template = sample["template"][0], sample["template_visible"][0]
+        return [template, *zip(sample["search"][:, 0], sample["search_visible"][:, 0], strict=True)]
+
+    def _withhold(self, pairs: list[tuple[Image, Image]], rng: np.random.Generator) -> None:
+        """Put the thermal window in the place of the visible one, as the runtime does."""
+        if not pairs:
+            return
+        no_template, no_search = absent(self._recipe.thermal_only_share, rng)
+        for place, (thermal, visible) in enumerate(pairs):
+            if no_search if place else no_template:
+                visible[:] = thermal
 
     def _look(
         self,
@@ -126,10 +156,16 @@ class PairSampler:
             moment, to_window = self._elsewhere(pack, moment, rng)
         counts = pack.picture(moment.picture)
         self._cropper.warp(counts, to_window, low=0, high=255, out=search)
+        beside = pack.visible(moment.picture) if "search_visible" in sample else None
+        clean = None if beside is None else search.copy()
         if not absent and rng.random() < 0.08:
             self._augmenter.occlude(search, target, rng)
         if rng.random() < self._recipe.distractor_share:
             self._add_distractor(search, target, rng)
+        if beside is not None and clean is not None:
+            visible = sample["search_visible"][frame, 0]
+            self._cropper.warp(beside, to_window, low=0, high=255, out=visible)
+            visible[search != clean] = UNKNOWN  # what was put before the scene hides it here too
         sample["target"][frame] = target
         sample["present"][frame] = 0.0 if absent else 1.0
 

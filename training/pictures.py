@@ -16,6 +16,9 @@ from thermedge.errors import RecipeError
 from thermedge.training.pack import Labelled, Picture
 
 _MIN_SIDE_PX = 3.0  # a smaller box says more about the labeller than about the target
+_BOXES_PER_PAIR = 6
+
+_Xywh = tuple[float, float, float, float]
 
 
 def from_sequences(folder: Path, every: int) -> Iterator[Labelled]:
@@ -85,6 +88,71 @@ def from_scenes(scenes: int, frames: int) -> Iterator[Labelled]:
             yield picture.astype(np.uint8), [(f"scene{seed}", (x, y, w, h))]
 
 
+def from_pairs(folder: Path) -> Iterator[Labelled]:
+    """Yield registered stills of `folder/thermal` and `folder/visible`, as (2, H, W).
+
+    They are paired by name. Nobody labelled them: each has a few textured boxes as its
+    targets, the same ones every time.
+
+    Raises:
+        RecipeError: A folder is missing, or a still has no partner of its size.
+    """
+    thermal, visible = (_stills_in(folder / name) for name in ("thermal", "visible"))
+    lonely = sorted(set(thermal) ^ set(visible))
+    if lonely:
+        raise RecipeError(
+            f"{lonely[0]} is in one of {folder}/thermal and {folder}/visible only.",
+            "Give both stills of a pair the same name.",
+        )
+    for number, name in enumerate(sorted(thermal)):
+        picture, beside = _grey_still(thermal[name]), _grey_still(visible[name])
+        if picture.shape != beside.shape:
+            raise RecipeError(
+                f"The stills {name} differ in size: thermal {picture.shape[::-1]} px, "
+                f"visible {beside.shape[::-1]} px.",
+                "Register the visible stills to the thermal ones first.",
+            )
+        boxes = _textured(picture, np.random.default_rng(number))
+        named = [(f"{name}/{place}", box) for place, box in enumerate(boxes)]
+        yield np.stack([picture, beside]), named
+
+
+def _stills_in(folder: Path) -> dict[str, Path]:
+    from thermedge.runtime.sources.folder import SUFFIXES
+
+    try:
+        found = {p.name: p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES}
+    except OSError as error:
+        raise RecipeError(
+            f"{folder} can't be read: {error.strerror}.",
+            "Pairs lie in two folders, thermal and visible, under the same names.",
+        ) from error
+    return found
+
+
+def _grey_still(path: Path) -> Picture:
+    read = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    if read is None:
+        raise RecipeError(f"{path} is not a readable picture.", "Copy it again.")
+    return np.asarray(read, np.uint8)
+
+
+def _textured(picture: Picture, rng: np.random.Generator) -> list[_Xywh]:
+    """Return boxes in the picture, each the most textured of a few random ones."""
+    height, width = picture.shape
+    boxes: list[_Xywh] = []
+    for _ in range(_BOXES_PER_PAIR):
+        tried: list[tuple[float, _Xywh]] = []
+        for _ in range(8):
+            w, h = np.exp(rng.uniform(math.log(10), math.log(70)) + rng.normal(0, 0.25, 2))
+            w, h = min(w, width / 2), min(h, height / 2)
+            x, y = rng.uniform(0, width - w), rng.uniform(0, height - h)
+            inside = picture[int(y) : int(y + h) + 1, int(x) : int(x + w) + 1]
+            tried.append((float(inside.std()), (float(x), float(y), float(w), float(h))))
+        boxes.append(max(tried)[1])
+    return boxes
+
+
 @dataclass(frozen=True, slots=True)
 class _Still:
     path: Path
@@ -117,9 +185,6 @@ def from_stills(folder: Path) -> Iterator[Labelled]:
                 named.append((old or f"still{key}", category, box))
             yield picture, [(name, box) for name, _, box in named if min(box[2:]) >= _MIN_SIDE_PX]
             previous = (number, picture, named)
-
-
-_Xywh = tuple[float, float, float, float]
 
 
 def _flights(folder: Path) -> list[dict[int, _Still]]:

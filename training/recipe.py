@@ -19,7 +19,7 @@ class DataSpec:
     """One source of pictures and boxes."""
 
     name: str
-    kind: Literal["sequences", "stills", "synthetic"]
+    kind: Literal["sequences", "stills", "pairs", "synthetic"]
     licence: str
     credit: str
     path: str = ""  # below the data folder; empty for synthetic
@@ -58,6 +58,8 @@ class Recipe:
     negative_share: float  # of all pairs: the target is not in the search window
     distractor_share: float  # of all pairs: another target is pasted beside it
     clip: int = 1  # search windows in a row per template; a token is carried through them
+    # Of all pairs: no visible picture, the thermal one stands in. For networks that take both.
+    thermal_only_share: float = 0.5
 
 
 def per_step(recipe: Recipe) -> int:
@@ -124,7 +126,8 @@ def _wrong_numbers(recipe: Recipe) -> Iterator[str]:
         yield f"learning_rate is {recipe.learning_rate:g}, expected a number above 0"
     if not 0 <= recipe.weight_decay < math.inf:
         yield f"weight_decay is {recipe.weight_decay:g}, expected 0 or more"
-    for key in ("warm_up", "cool_down", "average", "negative_share", "distractor_share"):
+    shares = ("negative_share", "distractor_share", "thermal_only_share")
+    for key in ("warm_up", "cool_down", "average", *shares):
         value = getattr(recipe, key)
         if not 0 <= value <= 1:
             yield f"{key} is {value:g}, expected 0 to 1"

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import os
+import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from thermedge.errors import SinkError
 from thermedge.runtime.sinks.base import Sink
@@ -16,27 +19,66 @@ TEXTS = {
     ".txt": "thermedge.runtime.sinks.boxes:open_boxes",
 }
 VIDEOS = (".avi", ".mp4")
+# scheme -> function that takes the whole URI
+SCHEMES = {
+    "mavlink": "thermedge.runtime.sinks.mavlink:MavlinkSink",
+    "mqtt": "thermedge.runtime.sinks.mqtt:MqttSink",
+    "udp": "thermedge.runtime.sinks.udp:UdpSink",
+}
+
+_SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+):")  # two letters at least: C: is a drive
 
 
-def open_sink(path: Path, *, width_px: int, height_px: int, rate_hz: float) -> Sink:
-    """Open the sink that the suffix of `path` names; one of `TEXTS` or `VIDEOS`.
+def open_sink(target: str | Path, *, width_px: int, height_px: int, rate_hz: float) -> Sink:
+    """Open the sink that `target` names.
 
     Args:
-        path: Where the file shall lie once the sink is closed; replaced if it exists.
+        target: A path with a suffix of `TEXTS` or `VIDEOS`, where the file shall lie once
+            the sink is closed, replaced if it exists; or a URI with a scheme of `SCHEMES`.
         width_px: Of the frames.
         height_px: Of the frames.
         rate_hz: Of the frames.
 
     Raises:
-        SinkError: The suffix is unknown, or nothing can be written at `path`.
+        SinkError: The suffix or scheme is unknown, or nothing can be written there.
+        MissingDependencyError: A package that the scheme needs is not installed.
     """
+    text = os.fspath(target)
+    if is_address(text):
+        return _load(SCHEMES[text.partition(":")[0].lower()])(text)
+    path = Path(text)
     suffix = path.suffix.lower()
     if suffix not in TEXTS:
         _check(path, (*TEXTS, *VIDEOS))
         return open_video(path, width_px=width_px, height_px=height_px, rate_hz=rate_hz)
-    module, _, name = TEXTS[suffix].partition(":")
-    opener: Callable[[Path], Sink] = getattr(importlib.import_module(module), name)
-    return opener(path)
+    return _load(TEXTS[suffix])(path)
+
+
+def check_target(target: str | Path) -> None:
+    """Refuse what `open_sink` can't open by its name, before any frame is read.
+
+    Raises:
+        SinkError: The suffix or scheme is unknown.
+    """
+    if not is_address(os.fspath(target)):
+        _check(Path(target), (*TEXTS, *VIDEOS))
+
+
+def is_address(target: str) -> bool:
+    """Return whether `target` is a URI of a network, not a path.
+
+    Raises:
+        SinkError: It has a scheme that is unknown, as in tcp://host.
+    """
+    match = _SCHEME.match(target)
+    if match is None or (match[1].lower() not in SCHEMES and "//" not in target):
+        return False
+    if match[1].lower() in SCHEMES:
+        return True
+    raise SinkError(
+        f"{target} has the unknown scheme {match[1]!r}, expected one of {' '.join(SCHEMES)}.",
+        "Write, for example, udp://127.0.0.1:5600",
+    )
 
 
 def open_video(path: Path, *, width_px: int, height_px: int, rate_hz: float) -> Sink:
@@ -49,6 +91,12 @@ def open_video(path: Path, *, width_px: int, height_px: int, rate_hz: float) -> 
     from thermedge.runtime.sinks.video import VideoSink
 
     return VideoSink(path, width_px=width_px, height_px=height_px, rate_hz=rate_hz)
+
+
+def _load(opener: str) -> Callable[[Any], Sink]:
+    module, _, name = opener.partition(":")
+    function: Callable[[Any], Sink] = getattr(importlib.import_module(module), name)
+    return function
 
 
 def _check(path: Path, suffixes: tuple[str, ...]) -> None:

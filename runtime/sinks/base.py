@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
 
 from thermedge.frame import Frame
 from thermedge.runtime.track import Track
@@ -29,4 +30,14 @@ class Sink(Protocol):
         Raises:
             SinkError: The file can't be completed, or not be put in its place.
         """
+        ...
+
+
+@runtime_checkable
+class Fallible(Protocol):
+    """A source or a sink that goes on when something breaks, and counts it."""
+
+    @property
+    def faults(self) -> Mapping[str, int]:
+        """What went wrong so far: name -> count. Empty while nothing did."""
         ...

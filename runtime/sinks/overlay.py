@@ -41,6 +41,7 @@ class Style:
 
 
 STYLES: dict[State, Style] = {
+    "idle": Style((190, 190, 190), lambda along, length: along % 30 < 2),
     "tracking": Style((90, 235, 60), lambda along, length: along >= 0),
     "uncertain": Style((60, 235, 255), lambda along, length: along % 14 < 8),
     "coasting": Style((255, 190, 80), lambda along, length: along % 6 < 2),
@@ -70,6 +71,11 @@ class Overlay:
         self._grey = np.empty((height_px, width_px), np.uint8)
         self._enlarged = np.empty((height, width), np.uint8)
         self._scaler = Scaler(_DISPLAY)
+
+    @property
+    def scale(self) -> int:
+        """How many times a frame is enlarged."""
+        return self._scale
 
     @property
     def size_px(self) -> tuple[int, int]:
@@ -134,8 +140,12 @@ class Overlay:
     def _caption(self, frame: Frame, track: Track) -> None:
         self._strip[:] = _BLACK
         y = self._strip.shape[0] - 9
-        text = f"score {track.score:.2f} | {latency_ms(track):.1f} ms"
-        _text(self._strip, f"#{track.frame_index} | {track.state} | {text}", _MARGIN_PX, y, _WHITE)
+        text = f"#{track.frame_index} | {track.state}"
+        if track.state != "idle":
+            text += f" | score {track.score:.2f} | {latency_ms(track):.1f} ms"
+        if track.target_c is not None:
+            text += f" | {track.target_c.low:.1f} to {track.target_c.high:.1f} C"
+        _text(self._strip, text, _MARGIN_PX, y, _WHITE)
         if frame.shutter != "none":
             text = f"SHUTTER {frame.shutter.upper()}"
             width = cv2.getTextSize(text, _FONT, _FONT_SCALE, 1)[0][0] + 2 * _MARGIN_PX

@@ -16,9 +16,14 @@ from thermedge.runtime.sources.base import FrameSource
 
 # scheme -> function that takes the whole URI. Paths and file: need no function: what lies
 # there decides between VIDEO and FOLDER, which take (path, rate_hz=, start_frame=).
-SCHEMES = {"synthetic": "thermedge.runtime.sources.synthetic:open_synthetic"}
+SCHEMES = {
+    "pair": "thermedge.runtime.sources.pair:open_pair",
+    "synthetic": "thermedge.runtime.sources.synthetic:open_synthetic",
+    "v4l2": "thermedge.runtime.sources.v4l2:open_v4l2",
+}
 VIDEO = "thermedge.runtime.sources.video:VideoSource"
 FOLDER = "thermedge.runtime.sources.folder:FolderSource"
+REPLAY = "thermedge.runtime.sources.replay:ReplaySource"  # takes (path, start_frame=)
 
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+):")  # two letters at least: C: is a drive
 _REMEDY = (
@@ -69,6 +74,8 @@ def _generated(uri: str, opener: str, start_frame: int) -> FrameSource:
 
 def _recording(name: str, start_frame: int) -> FrameSource:
     path, rate_hz = _path_and_rate(name)
+    if is_recording(path):
+        return _replay(path, rate_hz, start_frame)
     if os.path.isdir(path):
         opener = _load(FOLDER)
     elif os.path.isfile(path):
@@ -79,6 +86,22 @@ def _recording(name: str, start_frame: int) -> FrameSource:
         raise SourceError(f"{path} {what}.", _REMEDY)
     rate = {} if rate_hz is None else {"rate_hz": rate_hz}
     source: FrameSource = opener(path, start_frame=start_frame, **rate)
+    return source
+
+
+def is_recording(path: Path) -> bool:
+    """Return whether --record wrote the folder `path`, or a run in it."""
+    is_run = (path / "recording.json").is_file()
+    return is_run or (path.is_dir() and any(path.glob("run-*/recording.json")))
+
+
+def _replay(path: Path, rate_hz: float | None, start_frame: int) -> FrameSource:
+    if rate_hz is not None:
+        raise SourceError(
+            f"{path} is a recording with time stamps of its own, expected no rate.",
+            f"Write {path}",
+        )
+    source: FrameSource = _load(REPLAY)(path, start_frame=start_frame)
     return source
 
 

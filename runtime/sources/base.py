@@ -47,5 +47,8 @@ class FrameSource(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of the file or device. Calling it twice is allowed."""
+        """Let go of the file or device. Calling it twice is allowed.
+
+        May be called from another thread: an iteration that waits there ends.
+        """
         ...

@@ -5,6 +5,7 @@ apt runs with a state of its own, so it sees the host's sources but not its list
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -22,15 +23,15 @@ class Packages:
     """What the host's apt sources offer for one architecture.
 
     Args:
-        state: Folder for apt's lists and downloads.
-        architecture: Debian's name, amd64 or arm64.
+        state: Folder for apt's lists and downloads; made.
+        architecture: Debian's name, amd64 or arm64; by default the host's.
         besides: The status file of packages that are there already; None: none are.
     """
 
-    def __init__(self, state: Path, architecture: str, *, besides: Path | None = None) -> None:
-        for tool in ("apt-get", "apt-cache", "dpkg-deb"):
-            if shutil.which(tool) is None:
-                raise NotHereError(f"{tool} is missing: packages come from Debian's apt")
+    def __init__(
+        self, state: Path, architecture: str | None = None, *, besides: Path | None = None
+    ) -> None:
+        architecture = architecture or host_architecture()
         for folder in ("lists/partial", "archives/partial"):
             (state / folder).mkdir(parents=True)
         status = besides or state / "status"
@@ -49,8 +50,7 @@ class Packages:
         lines += [f'{key} "{value}";' for key, value in settings.items()]
         (state / "apt.conf").write_text("\n".join(lines), encoding="utf-8")
         self._environment = {**os.environ, "APT_CONFIG": str(state / "apt.conf"), "LC_ALL": "C"}
-        # A source that does not answer is no failure yet: another may have what is needed.
-        self._run("apt-get", "update", "--quiet", check=False)
+        self._is_fresh = False
 
     def needed(self, *names: str) -> set[str]:
         """Return `names` and all that they need, less what is there already.
@@ -84,6 +84,10 @@ class Packages:
     def _run(
         self, *command: str, folder: Path | None = None, check: bool = True
     ) -> subprocess.CompletedProcess[str]:
+        if not self._is_fresh:
+            # A source that does not answer is no failure yet: another may have what is needed.
+            run("apt-get", "update", "--quiet", check=False, environment=self._environment)
+            self._is_fresh = True
         return run(*command, folder=folder, check=check, environment=self._environment)
 
 
@@ -98,7 +102,8 @@ def run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
     if check and done.returncode:
-        raise RuntimeError(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
+        said = done.stdout + done.stderr
+        raise RuntimeError(f"{shlex.join(command)} gave {done.returncode}:\n{said}")
     return done
 
 
@@ -115,12 +120,24 @@ def tools_in(root: Path) -> dict[str, str]:
     return environment
 
 
+def host_architecture() -> str:
+    """Return the host's architecture as Debian calls it."""
+    for tool in ("apt-get", "apt-cache", "dpkg-deb"):
+        if shutil.which(tool) is None:
+            raise NotHereError(f"{tool} is missing: packages come from Debian's apt")
+    name = run("dpkg", "--print-architecture").stdout.strip()
+    if name not in ("amd64", "arm64"):
+        raise NotHereError(f"there are guests for amd64 and arm64, and this is {name}")
+    return name
+
+
 def release() -> str:
     """Return the host's Debian release, which decides what apt offers."""
     path = Path("/etc/os-release")
-    fields = dict(re.findall(r'^(\w+)="?([^"\n]*)', path.read_text("utf-8"), re.M))
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    fields = dict(re.findall(r'^(\w+)="?([^"\n]*)', text, re.M))
     if fields.get("ID") != "debian":
-        name = fields.get("PRETTY_NAME", "unknown")
+        name = fields.get("PRETTY_NAME", "another system")
         raise NotHereError(f"the guest is made of Debian's packages, and this is {name}")
     return fields["VERSION_CODENAME"]
 

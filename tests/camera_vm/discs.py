@@ -7,6 +7,7 @@ anew, and the guest runs what users get: the wheel, installed, beside the packag
 import compileall
 import configparser
 import os
+import py_compile
 import shutil
 import sys
 from pathlib import Path
@@ -15,7 +16,9 @@ from debian import NotHereError, Packages, run
 
 CHECKOUT = Path(__file__).parents[2]
 SITE = "usr/local/lib/python{version}/dist-packages"  # where Debian's Python looks first
+DEBS = ("python3", "libstdc++6", "busybox-static", "udev")
 USERS = "root:x:0:0::/tmp:/bin/sh\nnobody:x:65534:65534::/tmp:/bin/sh\n"
+GROUPS = "root:x:0:\nvideo:x:44:\nnogroup:x:65534:\n"
 # What a file of a package is good for, but not here; takes room and time.
 NEEDLESS = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info")
 
@@ -29,6 +32,12 @@ def requirements() -> list[str]:
     return [*base, *(name.strip() for name in extra), "pytest"]
 
 
+def pins() -> str:
+    """Return what decides about the packages on the large disc."""
+    constraints = (CHECKOUT / "constraints.txt").read_text(encoding="utf-8")
+    return "\n".join([*requirements(), constraints])
+
+
 def make_system(packages: Packages, machine: str, folder: Path) -> None:
     """Make the large disc, `system.ext4`; `version` tells its Python, `busybox` is its shell.
 
@@ -38,18 +47,19 @@ def make_system(packages: Packages, machine: str, folder: Path) -> None:
         folder: Filled.
     """
     root = folder / "root"
-    packages.unpack(packages.needed("python3", "libstdc++6", "busybox-static"), root)
+    packages.unpack(packages.needed(*DEBS), root)
     for path in NEEDLESS:
         shutil.rmtree(root / path, ignore_errors=True)
     (root / "bin/sh").symlink_to("busybox")
     (root / "etc/passwd").write_text(USERS, encoding="utf-8")
+    (root / "etc/group").write_text(GROUPS, encoding="utf-8")
     version = os.readlink(root / "usr/bin/python3").removeprefix("python")
     pins = CHECKOUT / "constraints.txt"
     wanted = ("--constraint", str(pins), *requirements())
     _pip(root, version, *_platforms(machine), "--only-binary=:all:", *wanted)
     if f"{sys.version_info.major}.{sys.version_info.minor}" == version:
         # Compiling is slow in there, and only the same Python can do it beforehand.
-        mode = compileall.PycInvalidationMode.UNCHECKED_HASH
+        mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
         compileall.compile_dir(root, quiet=2, workers=0, stripdir=root, invalidation_mode=mode)
     (folder / "version").write_text(version, encoding="utf-8")
     shutil.copy(root / "bin/busybox", folder)
@@ -75,7 +85,7 @@ def format_disc(root: Path, disc: Path) -> None:
         raise NotHereError("mkfs.ext4 is missing: it is in Debian's e2fsprogs")
     files = [path.lstat() for path in root.rglob("*")]
     kib = sum(-(-file.st_size // 4096) * 4 for file in files) * 11 // 10 + 4096
-    options = ("-O", "^has_journal", "-m", "0", "-N", str(len(files) + 64))
+    options = ("-O", "^has_journal", "-m", "0", "-N", str(len(files) + 1000))
     run(mkfs, "-q", *options, "-E", "root_owner=0:0", "-d", str(root), str(disc), f"{kib}k")
 
 

@@ -12,7 +12,8 @@ from debian import Packages, run, tools_in
 BOOT = ("virtio_pci", "virtio_blk", "virtio_console", "ext4", "overlay", "9p", "9pnet_virtio")
 CRYPTO = ("crc32c_generic",)  # ext4 asks for it by algorithm, so no dependency names it
 # What the checks load themselves: test drivers, and a USB camera with both of its ends.
-MEDIA = ("vivid", "uvcvideo", "dummy_hcd", "libcomposite", "usb_f_uvc")
+MEDIA = ("vivid", "uvcvideo", "vhci_hcd")
+LOOPBACK = "v4l2loopback"
 
 
 def fetch(packages: Packages, architecture: str, folder: Path) -> None:
@@ -73,7 +74,7 @@ def initramfs(kernel: Path, busybox: Path, init: Path) -> bytes:
         "bin": (0o40755, b""),
         "bin/busybox": (0o100755, busybox.read_bytes()),
         "modules": (0o40755, b""),
-        "modules/order": (0o100644, "\n".join(order).encode()),
+        "modules/order": (0o100644, "".join(f"{name}\n" for name in order).encode()),
     }
     for name in order:
         files[f"modules/{name}.ko"] = (0o100644, modules[name].read_bytes())

@@ -13,6 +13,8 @@ def test_the_demo_survives_occlusion_and_shutter_and_writes_its_files(tmp_path, 
     assert len(rows) == 450
     assert rows[-1]["state"] == "tracking"
     assert any(row["state"] == "coasting" for row in rows)
+    closed, opened = told.index("shutter_closed"), told.index("shutter_opened")
+    assert closed < opened < told.index("reacquired", opened)
     assert (out / "scene.mp4").stat().st_size > 100_000
 
 

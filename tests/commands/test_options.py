@@ -1,6 +1,8 @@
 import argparse
 
-from thermedge.commands.options import add_tracker
+import pytest
+
+from thermedge.commands.options import add_target, add_tracker
 
 
 def test_without_flags_the_shipped_tracker_runs_in_whatever_engine_is_there():
@@ -17,3 +19,20 @@ def test_every_backend_is_named_in_the_help():
     add_tracker(parser)
     for name in ("auto", *BACKENDS):
         assert name in parser.format_help()
+
+
+def test_there_is_one_way_to_start_at_most(capsys):
+    parser = argparse.ArgumentParser()
+    add_target(parser)
+    assert parser.parse_args(["--init=1,2,3,4", "--control", "t.sock"]).init == "1,2,3,4"
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--select", "--auto", "moving"])
+    assert "not allowed with" in capsys.readouterr().err
+
+
+def test_every_way_of_choosing_by_itself_is_an_option():
+    from thermedge.runtime.start import HOWS
+
+    parser = argparse.ArgumentParser()
+    add_target(parser)
+    assert [parser.parse_args(["--auto", how]).auto for how in HOWS] == list(HOWS)

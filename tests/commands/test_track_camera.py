@@ -2,6 +2,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,6 +15,9 @@ import pytest
 from thermedge import bundle
 from thermedge.bundles import find
 from thermedge.commands import main
+from thermedge.commands.track_camera import ending_on_sigterm
+from thermedge.runtime.sinks import SCHEMES
+from thermedge.runtime.sources import open_source
 
 CLIPS = Path(__file__).parents[3] / "shared" / "data" / "sequences" / "drone_ir" / "val"
 
@@ -123,6 +127,13 @@ def broken_bundle(tmp_path):
         (lambda tmp: [tmp / "pictures", INIT, "--video", tmp / "v.gif"], ".gif"),
         (broken_bundle, "sha256"),
         (lambda tmp: ["rtsp://camera", INIT], "rtsp"),
+        (lambda tmp: [tmp / "pictures", INIT, "--out", "tcp://host:5"], "tcp"),
+        (lambda tmp: [tmp / "pictures", INIT, "--out", "udp://host"], "names no host and port"),
+        (lambda tmp: [tmp / "pictures", INIT, "--record", "r?max=none"], "max='none'"),
+        (lambda tmp: [tmp / "pictures", INIT, "--metrics", "here"], "--metrics"),
+        (lambda tmp: [tmp / "pictures", "--auto", "moving", "--auto-timeout", "0"], "timeout is 0"),
+        (lambda tmp: [tmp / "pictures", "--auto", "moving"], "Nothing stood out"),
+        (lambda tmp: [tmp / "pictures", "--control", tmp / "no" / "s"], "control socket"),
     ],
 )
 def test_bad_input_is_one_error_with_its_remedy(pictures, tmp_path, capsys, arguments, told):
@@ -136,23 +147,148 @@ def test_bad_input_is_one_error_with_its_remedy(pictures, tmp_path, capsys, argu
     assert made <= {"empty.mp4", "bundle"}
 
 
-def test_an_interrupt_leaves_a_complete_closed_file(tmp_path):
-    out = tmp_path / "tracks.jsonl"
-    command = [sys.executable, "-m", "thermedge", "track", "synthetic:frames=100000,realtime=1"]
-    process = subprocess.Popen(
-        [*command, "--out", str(out)], stderr=subprocess.PIPE, text=True, start_new_session=True
+def service(*arguments, **environment):
+    """A process of its own that tracks a camera without end."""
+    source = "synthetic:frames=100000,realtime=1,size=160x120"
+    command = [sys.executable, "-m", "thermedge", "track", source, *map(str, arguments)]
+    return subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, **environment},
     )
+
+
+def until(is_so):
     deadline = time.monotonic() + 60
-    while not any(p.stat().st_size > 2000 for p in tmp_path.iterdir()):
+    while not is_so():
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    os.kill(process.pid, signal.SIGINT)
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+def test_an_interrupt_leaves_complete_closed_files(tmp_path, number, status):
+    out, video, record = tmp_path / "tracks.jsonl", tmp_path / "seen.avi", tmp_path / "rec"
+    process = service("--out", out, "--video", video, "--record", record)
+    until(lambda: any(p.stat().st_size > 2000 for p in tmp_path.glob(".tracks*")))
+    os.kill(process.pid, number)
     _, error = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == status
     assert "Traceback" not in error
-    assert [path.name for path in tmp_path.iterdir()] == ["tracks.jsonl"]
+    assert {path.name for path in tmp_path.iterdir()} == {"tracks.jsonl", "seen.avi", "rec"}
     rows = [json.loads(line) for line in out.read_text().splitlines()]
     assert len(rows) > 5
+    indices = [row["frame"] for row in rows]
+    # The signal may come between two outputs of the last frame.
+    capture = cv2.VideoCapture(str(video))
+    assert capture.get(cv2.CAP_PROP_FRAME_COUNT) in (len(rows) - 1, len(rows))
+    with open_source(record) as source:
+        assert [frame.index for frame in source] in (indices[:-1], indices)
+
+
+def test_systemd_hears_of_the_first_frame_of_life_and_of_the_end(tmp_path):
+    address = tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        listening.bind(str(address))
+        listening.settimeout(60)
+        process = service(NOTIFY_SOCKET=str(address), WATCHDOG_USEC="100000")
+        heard = [listening.recv(1000).decode() for _ in range(6)]
+        os.kill(process.pid, signal.SIGTERM)
+        while heard[-1] != "STOPPING=1":
+            heard.append(listening.recv(1000).decode())
+        process.communicate(timeout=60)
+    assert heard[0] == "READY=1"
+    assert heard.count("WATCHDOG=1") >= 3
+    assert any(text.startswith("STATUS=") for text in heard)
+
+
+def test_a_service_idles_until_an_order_comes(tmp_path):
+    out, path = tmp_path / "tracks.jsonl", tmp_path / "t.sock"
+    process = service("--control", path, "--out", out)
+
+    def ask(**order):
+        with socket.socket(socket.AF_UNIX) as client, client.makefile("rb") as answers:
+            client.settimeout(30)
+            client.connect(str(path))
+            client.sendall(json.dumps(order).encode() + b"\n")
+            return json.loads(answers.readline())
+
+    until(path.exists)
+    until(lambda: ask(command="status")["state"] == "idle")
+    assert ask(command="init", x=70, y=50, w=20, h=12)["ok"] is True
+    until(lambda: ask(command="status")["state"] != "idle")
+    assert ask(command="init", x=999, y=50, w=20, h=12)["ok"] is False
+    assert ask(command="stop") == {"ok": True}
+    until(lambda: ask(command="status")["state"] == "idle")
+    os.kill(process.pid, signal.SIGTERM)
+    assert process.wait(60) == 0
+    process.stderr.close()
+    states = [json.loads(line)["state"] for line in out.read_text().splitlines()]
+    changes = [
+        state for state, before in zip(states, ["", *states], strict=False) if state != before
+    ]
+    assert changes[0] == changes[-1] == "idle"
+    assert "tracking" in changes
+    assert not path.exists()
+
+
+def test_a_recording_is_replayed_with_the_same_boxes(tmp_path):
+    first, second = tmp_path / "first.jsonl", tmp_path / "second.jsonl"
+    scene = "synthetic:frames=40,size=160x120"
+    assert track(scene, "--record", tmp_path / "rec", "--out", first) == 0
+    assert track(tmp_path / "rec", "--out", second) == 0
+    rows = [
+        [json.loads(line) for line in path.read_text().splitlines()] for path in (first, second)
+    ]
+    for row in rows[0] + rows[1]:
+        del row["stage_ms"]
+    assert rows[0] == rows[1]
+    assert len(rows[0]) == 40
+
+
+def test_results_go_to_every_place_named(pictures, tmp_path):
+    places = [tmp_path / name for name in ("a.jsonl", "b.csv", "c.txt", "d.avi")]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        receiver.settimeout(10)
+        address = f"udp://127.0.0.1:{receiver.getsockname()[1]}"
+        outs = [part for place in (*places, address) for part in ("--out", place)]
+        assert track(pictures, INIT, *outs) == 0
+        assert json.loads(receiver.recv(2000))["frame"] == 0
+    assert all(place.stat().st_size > 0 for place in places)
+
+
+def test_the_warmest_is_chosen_when_nobody_says(pictures, tmp_path, capsys):
+    out = tmp_path / "tracks.jsonl"
+    assert track(pictures, "--auto", "hottest", "--out", out) == 0
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [row["state"] for row in rows[:3]] == ["idle", "idle", "tracking"]
+    assert rows[-1]["x"] + rows[-1]["w"] / 2 == pytest.approx(82.5, abs=3)
+    assert "as hottest" in capsys.readouterr().err
+
+
+def test_without_a_display_select_says_what_else_there_is(pictures, monkeypatch, capsys):
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    assert track(pictures, "--select") == 2
+    assert "--auto" in capsys.readouterr().err
+
+
+def test_sigterm_means_afterwards_what_it_meant_before():
+    before = signal.getsignal(signal.SIGTERM)
+    with ending_on_sigterm():
+        assert signal.getsignal(signal.SIGTERM) != before
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_the_help_names_every_exit_status_and_output(capsys):
+    with pytest.raises(SystemExit):
+        track("--help")
+    told = capsys.readouterr().out
+    for word in ("exit status", "130", "SIGTERM", *(f"{name}:" for name in SCHEMES)):
+        assert word in told
+    assert max(map(len, told.splitlines())) <= 100
 
 
 @pytest.mark.skipif(not CLIPS.is_dir(), reason="the recorded clips are not beside the checkout")

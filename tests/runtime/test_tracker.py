@@ -1,10 +1,12 @@
 import tracemalloc
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
 from thermedge.errors import TargetError
+from thermedge.events import Event
 from thermedge.frame import Frame
 from thermedge.geometry import Box
 
@@ -12,6 +14,7 @@ from thermedge.geometry import Box
 def frame(index, place=None, side=20, shutter="none", dtype=np.uint8, shape=(256, 320)):
     """A warm square of `side` px whose middle is `place`, on a cold scene."""
     counts = np.full(shape, 20, dtype)
+    counts[0, 0] = index % 200  # a camera that shows the same picture twice is frozen
     if place is not None:
         x, y = (round(value - side / 2) for value in place)
         counts[max(y, 0) : max(y + side, 0), max(x, 0) : max(x + side, 0)] = 230
@@ -43,7 +46,7 @@ def test_a_target_that_vanishes_is_coasted_then_lost_and_reacquired_elsewhere(ma
         if track.state == "reacquired":
             break
     assert track.box.center == pytest.approx((280, 30), abs=8)
-    assert tracker.update(frame(31, (280, 30))).state == "tracking"
+    assert tracker.update(frame(index + 1, (280, 30))).state == "tracking"
 
 
 def test_a_look_alike_far_away_is_not_taken_until_the_target_is_lost(make_tracker):
@@ -101,6 +104,170 @@ def test_nothing_is_remembered_around_a_shutter_event(make_tracker):
     for index in range(20, 30):
         tracker.update(frame(index, (100, 100)))
     assert template.runs > runs
+
+
+def kinds(track):
+    return [event.kind for event in track.events]
+
+
+def test_a_frozen_picture_coasts_runs_no_network_and_the_track_goes_on_after_it(make_tracker):
+    tracker = started(make_tracker())
+    for index in range(1, 21):
+        tracker.update(frame(index, (100 + 4 * index, 100)))
+    stuck = frame(20, (180, 100))
+    tracks, runs = [], []
+    for index in range(21, 45):
+        tracks.append(tracker.update(replace(stuck, index=index, timestamp_ns=index * 33_333_333)))
+        runs.append(tracker._net.runs)
+    # The first repeat goes unnoticed; then the last track is told again for 0.2 s.
+    assert runs[0] == runs[-1]
+    assert [track.state for track in tracks[:6]] == ["tracking"] * 6
+    assert {track.box for track in tracks[1:6]} == {tracks[0].box}
+    assert {track.state for track in tracks[7:]} == {"coasting"}
+    assert tracks[-1].box.center[0] > tracks[0].box.center[0] + 10
+    closed = [track for track in tracks if kinds(track) == ["shutter_closed"]]
+    assert len(closed) == 1
+    assert closed[0].events[0].detail == "The shutter closed: the picture stands still."
+
+    track = tracker.update(frame(45, (230, 100)))
+    assert track.state == "reacquired"
+    assert kinds(track) == ["shutter_opened", "reacquired"]
+    assert track.box.center == pytest.approx((230, 100), abs=8)
+
+
+def test_blindness_of_more_than_five_seconds_is_a_loss(make_tracker):
+    tracker = started(make_tracker())
+    for index in range(1, 200):
+        track = tracker.update(frame(index, shutter="closed"))
+    assert track.state == "lost"
+    after = [tracker.update(frame(index, (280, 30))).state for index in range(200, 210)]
+    assert "reacquired" in after
+
+
+def test_after_a_gap_in_the_stream_the_target_is_found_where_it_went(make_tracker):
+    tracker = started(make_tracker(lost_after_frames=100))
+    for index in range(1, 10):
+        tracker.update(frame(index, (100, 100)))
+    track = tracker.update(frame(40, (190, 60)))
+    assert (track.state, track.dropped) == ("reacquired", 30)
+    assert track.box.center == pytest.approx((190, 60), abs=8)
+
+
+def test_nothing_is_remembered_until_a_target_found_again_was_seen_for_some_frames(make_tracker):
+    tracker = started(make_tracker(confirm_frames=6))
+    for index in range(1, 5):
+        tracker.update(frame(index))
+    runs = tracker._memory._net.runs
+    assert tracker.update(frame(5, (100, 100))).state == "reacquired"
+    for index in range(6, 12):
+        assert tracker.update(frame(index, (100, 100))).state == "tracking"
+        assert tracker._memory._net.runs == runs
+    for index in range(12, 20):
+        tracker.update(frame(index, (100, 100)))
+    assert tracker._memory._net.runs > runs
+
+
+def test_a_search_ends_after_the_time_it_was_given(make_tracker):
+    tracker = started(make_tracker(give_up_after_s=1.0))
+    tracks = [tracker.update(frame(index)) for index in range(1, 50)]
+    told = [(track.frame_index, kind) for track in tracks for kind in kinds(track)]
+    assert told == [(1, "coasting"), (6, "lost"), (31, "gave_up")]
+    runs = tracker._net.runs
+    track = tracker.update(frame(50, (100, 100)))
+    assert (track.state, track.score, tracker._net.runs) == ("lost", 0.0, runs)
+    started(tracker)
+    assert tracker.update(frame(1, (100, 100))).state == "tracking"
+
+
+def test_without_a_limit_a_search_never_ends(make_tracker):
+    tracker = started(make_tracker())
+    for index in range(1, 300):
+        track = tracker.update(frame(index))
+    assert track.state == "lost"
+    assert "reacquired" in {tracker.update(frame(i, (20, 20))).state for i in range(300, 320)}
+
+
+def test_events_of_the_source_are_passed_on_first(make_tracker):
+    tracker = started(make_tracker())
+    stall = Event("stall", 0, 1, "No frame for 2 s.")
+    track = tracker.update(replace(frame(1), events=(stall,)))
+    assert kinds(track) == ["stall", "coasting"]
+    assert tracker.update(frame(2)).events == ()
+
+
+def scene(index, *places, seed, gain=1.0, offset=0):
+    """A 16-bit landscape that follows from `seed`, warm squares in it, and noise."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.normal(0, 60, (8, 10)).astype(np.float32)
+    counts = cv2.resize(coarse, (320, 256), interpolation=cv2.INTER_CUBIC) + 3000
+    for x, y in places:
+        x, y = round(x - 10), round(y - 10)
+        counts[y : y + 20, x : x + 20] = 4000
+    counts += np.random.default_rng([seed, index]).normal(0, 2, counts.shape)
+    counts = (gain * counts + offset).astype(np.uint16)
+    return Frame(counts, index, index * 33_333_333)
+
+
+def followed(tracker, frames, place=(100, 100)):
+    """Return the tracks of all frames after the first."""
+    tracker.init(frames[0], Box.from_center(*place, 20, 20))
+    return [tracker.update(item) for item in frames[1:]]
+
+
+def test_after_a_cut_the_whole_frame_is_believed_at_once(make_tracker):
+    before = [scene(index, (100, 100), seed=1) for index in range(12)]
+    after = [scene(index, (280, 220), seed=2) for index in range(12, 18)]
+    tracks = followed(make_tracker(lost_after_frames=100, reacquire_score=0.6), before + after)
+    cut = tracks[11]
+    assert "camera_moved" in kinds(cut)
+    found = next(track for track in tracks[11:] if track.state == "reacquired")
+    assert found.frame_index <= 15  # four frames of four windows cover this frame
+    assert found.box.center == pytest.approx((280, 220), abs=8)
+
+
+def test_a_hidden_target_is_not_looked_for_all_over_the_frame(make_tracker):
+    before = [scene(index, (100, 100), (280, 220), seed=1) for index in range(12)]
+    after = [scene(index, (280, 220), seed=1) for index in range(12, 20)]
+    sure = {"accept_score": 0.6, "reacquire_score": 0.6}
+    tracks = followed(make_tracker(lost_after_frames=100, **sure), before + after)
+    assert {track.state for track in tracks[11:]} == {"coasting"}
+    assert not any("camera_moved" in kinds(track) for track in tracks)
+
+
+def test_a_range_that_changes_is_followed_at_once(make_tracker):
+    before = [scene(index, (100, 100), seed=1) for index in range(12)]
+    after = [scene(i, (100, 100), seed=1, gain=0.3, offset=9000) for i in range(12, 24)]
+    tracks = followed(make_tracker(), before + after)
+    assert {track.state for track in tracks} == {"tracking"}
+    low, high = np.percentile(after[-1].counts, [0.5, 99.8])
+    assert tracks[11].box.center == pytest.approx((100, 100), abs=8)
+    assert high - low < 400 < 9000 < low
+
+
+@pytest.mark.parametrize(("fits", "renewed"), [(0.9, False), (0.5, True)])
+def test_a_target_that_looks_otherwise_in_the_new_range_is_learned_again(
+    make_tracker, fits, renewed
+):
+    tracker = make_tracker()
+    tracks = followed(tracker, [scene(index, (100, 100), seed=1) for index in range(12)])
+    assert tracks[-1].state == "tracking"
+    template, runs = tracker._memory._net, tracker._memory._net.runs
+    run = tracker._net.run
+    tracker._net.run = lambda: (run(), tracker._net.outputs["score"].__imul__(fits))
+    track = tracker.update(scene(12, (100, 100), seed=1, gain=0.3, offset=9000))
+    assert ("template_renewed" in kinds(track)) is renewed
+    assert (template.runs > runs) is renewed
+
+
+def test_a_target_that_was_not_trusted_is_not_learned_again(make_tracker):
+    tracker = make_tracker(lost_after_frames=100)
+    tracks = followed(
+        tracker,
+        [scene(0, (100, 100), seed=1)] + [scene(index, seed=1) for index in range(1, 12)],
+    )
+    assert tracks[-1].state == "coasting"
+    track = tracker.update(scene(12, seed=1, gain=-1.0, offset=9000))
+    assert "template_renewed" not in kinds(track)
 
 
 def test_an_uncertain_size_is_drawn_to_the_first_one_and_a_certain_one_is_followed(make_tracker):
@@ -171,6 +338,7 @@ def test_the_measure_of_allocations_sees_a_single_map(make_tracker):
     frames = [frame(i, (100, 100)) for i in range(1, 10)]
     for item in frames:
         tracker.update(item)
+    frames.append(frame(10, (100, 100)))
     run = tracker._net.run
     tracker._net.run = lambda: (np.empty((2, 20, 20), np.float32), run())
     assert largest_growth(tracker, frames) > OBJECTS_ONLY

@@ -13,7 +13,7 @@ def pack_of():
     def pack(pictures, targets):
         sizes = [picture.size for picture in pictures]
         shapes = [
-            (start, *picture.shape)
+            (start, *picture.shape[-2:])  # a thermal picture may have a visible one behind it
             for start, picture in zip(np.cumsum([0, *sizes]), pictures, strict=False)
         ]
         flat = [moment for target in targets for moment in target]
@@ -24,6 +24,7 @@ def pack_of():
             np.array([box for _, box in flat], np.float32),
             np.array([index for index, _ in flat], np.int64),
             np.stack([np.cumsum([0, *counts[:-1]]), counts], axis=1),
+            pictures[0].ndim - 1,
         )
 
     return pack

@@ -174,3 +174,35 @@ def test_packs_lie_below_the_home_folder_unless_told_otherwise(monkeypatch, tmp_
     monkeypatch.delenv("THERMEDGE_CACHE", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     assert pack.cache_folder() == tmp_path / ".cache" / "thermedge"
+
+
+# --- pairs ---
+
+
+def test_a_visible_picture_lies_behind_its_thermal_one(cache, monkeypatch):
+    rng = np.random.default_rng(0)
+    made = [rng.integers(0, 255, (2, *shape), np.uint8) for shape in ((5, 7), (6, 4))]
+    labelled = [(both, [(str(number), (1, 1, 3, 3))]) for number, both in enumerate(made)]
+    monkeypatch.setattr(pack, "_labelled", lambda spec, root: iter(labelled))
+
+    opened = pack.opened(SCENES, Path())
+
+    for index, (thermal, visible) in enumerate(made):
+        np.testing.assert_array_equal(opened.picture(index), thermal)
+        np.testing.assert_array_equal(opened.visible(index), visible)
+
+
+def test_a_thermal_recording_has_no_visible_picture(cache, root):
+    assert pack.opened(CLIPS, root).visible(0) is None
+
+
+def test_another_pair_makes_a_new_pack(cache, tmp_path):
+    spec = replace(CLIPS, kind="pairs", path="road")
+    for name in ("thermal", "visible"):
+        (tmp_path / "road" / name).mkdir(parents=True)
+    keys = set()
+    for number in range(3):
+        for name in ("thermal", "visible"):
+            (tmp_path / "road" / name / f"{number}.png").touch()
+        keys.add(pack._key(spec, tmp_path))
+    assert len(keys) == 3

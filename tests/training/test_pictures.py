@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from thermedge.errors import DatasetError, RecipeError
-from thermedge.training.pictures import from_scenes, from_sequences, from_stills
+from thermedge.training.pictures import from_pairs, from_scenes, from_sequences, from_stills
 
 NAN = float("nan")
 
@@ -207,3 +207,62 @@ def test_generated_scenes_are_the_same_every_time():
     for one, two in zip(read(from_scenes(1, 2)), read(from_scenes(1, 2)), strict=True):
         np.testing.assert_array_equal(one[0], two[0])
         assert one[1] == two[1]
+
+
+# --- pairs ---
+
+
+@pytest.fixture
+def road(tmp_path):
+    """Two pairs of stills: dark ground with a bright texture, thermal and in colour."""
+    rng = np.random.default_rng(0)
+    for number, shape in enumerate([(60, 80), (70, 90)]):
+        thermal = np.full(shape, 20, np.uint8)
+        thermal[20:50, 30:60] = rng.integers(20, 255, (30, 30))
+        visible = np.zeros((*shape, 3), np.uint8)
+        visible[..., 2] = thermal  # red
+        for name, picture in (("thermal", thermal), ("visible", visible)):
+            (tmp_path / name).mkdir(exist_ok=True)
+            cv2.imwrite(str(tmp_path / name / f"{number}.png"), picture)
+    return tmp_path
+
+
+def test_pairs_come_as_two_grey_planes_with_targets_where_texture_is(road):
+    came = read(from_pairs(road))
+    assert [both.shape for both, _ in came] == [(2, 60, 80), (2, 70, 90)]
+    for both, labels in came:
+        thermal, visible = both.astype(int)
+        assert np.abs(visible - 0.299 * thermal).max() <= 1  # ITU-R BT.601
+        height, width = thermal.shape
+        spread = []
+        for _, (x, y, w, h) in labels:
+            assert 0 <= x <= width - w
+            assert 0 <= y <= height - h
+            spread.append(thermal[int(y) : int(y + h) + 1, int(x) : int(x + w) + 1].std())
+        assert min(spread) > 20
+    keys = [key for _, labels in came for key, _ in labels]
+    assert len(set(keys)) == len(keys) >= 8
+
+
+def test_pairs_have_the_same_targets_every_time(road):
+    assert [labels for _, labels in read(from_pairs(road))] == [
+        labels for _, labels in read(from_pairs(road))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("harm", "problem"),
+    [
+        (lambda road: (road / "visible/1.png").unlink(), "1.png is in one of"),
+        (lambda road: (road / "visible/1.png").write_bytes(b"x"), "1.png is not a readable"),
+        (
+            lambda road: cv2.imwrite(str(road / "visible/1.png"), np.zeros((9, 9), np.uint8)),
+            r"1.png differ in size: thermal \(90, 70\) px, visible \(9, 9\) px",
+        ),
+        (lambda road: (road / "visible").rename(road / "light"), "visible can't be read"),
+    ],
+)
+def test_a_pair_that_is_none_is_named(road, harm, problem):
+    harm(road)
+    with pytest.raises(RecipeError, match=problem):
+        list(from_pairs(road))

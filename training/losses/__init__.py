@@ -5,14 +5,17 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # tracker -> function (maps, targets) -> Parts
 LOSSES = {
+    "ainet": "thermedge.training.losses.centre:losses",
     "fgsgt": "thermedge.training.losses.saliency:losses",
     "siamcross": "thermedge.training.losses.aligned:losses",
+    "smmt": "thermedge.training.losses.edges:losses",
     "stdtrack": "thermedge.training.losses.centre:losses",
 }
 

@@ -22,8 +22,8 @@ def losses(maps: Answers, targets: Targets) -> Parts:
     in the box are not, those between count as neither. Boxes are learned at the target's
     cells, by overlap and by the logarithms of the edges' distances.
 
-    Source: equations 13 to 15 of FGSGT; ellipses of SiamBAN (Chen 2020) section 3.3. The
-        weights are our own, the paper gives none.
+    Source: the three parts of FGSGT, equations 13 and 14 among them; ellipses of SiamBAN
+        (Chen 2020) section 3.3. The weights are our own, the paper gives none.
     """
     score, ltrb = maps.score.float(), maps.ltrb.float()
     grid = grid_of(score, targets)
@@ -77,7 +77,8 @@ def saliency_loss(maps: tuple[Tensor, ...], targets: Targets) -> Tensor:
         maps: Logits (N, 1, S, S), the first map and its refinements, of any side.
         targets: N of them.
 
-    Source: equation 12 of FGSGT. Its masks are drawn by hand, ours follow from the boxes.
+    Source: the supervision of every map in FGSGT. Where its masks come from is not told;
+        ours follow from the boxes.
     """
     total = torch.zeros((), device=maps[0].device)
     for weight, logits in zip(_STEPS, maps, strict=True):

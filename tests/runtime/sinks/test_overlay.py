@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from thermedge.frame import Frame, Shutter
 from thermedge.geometry import Box
 from thermedge.runtime.sinks.overlay import MIN_WIDTH_PX, STYLES, Overlay, latency_ms
-from thermedge.runtime.track import State, Track
+from thermedge.runtime.track import NO_BOX, State, TargetCelsius, Track
 
 STATES: tuple[State, ...] = get_args(State)
 
@@ -180,3 +180,20 @@ def test_the_stretch_follows_a_new_range_slowly(track: Track) -> None:
 def test_the_picture_is_drawn_in_one_memory(frame: Frame, track: Track) -> None:
     overlay = Overlay(64, 48)
     assert overlay.draw(frame, track) is overlay.draw(frame, track)
+
+
+def test_a_frame_without_a_target_shows_the_scene_alone(track: Track) -> None:
+    idle = drawn(replace(track, box=NO_BOX, state="idle"))
+    assert (idle == 90).all()
+
+
+def test_temperatures_stand_in_the_caption(track: Track) -> None:
+    frame = Frame(np.full((512, 640), 90, np.uint8), 7, 0, 8)
+    warm = replace(track, target_c=TargetCelsius(20.0, 30.0, 40.0))
+    strips = [Overlay(640, 512).draw(frame, one)[512:].copy() for one in (track, warm)]
+    assert (strips[1] > 0).sum() > (strips[0] > 0).sum() + 200
+
+
+@pytest.mark.parametrize(("width", "scale"), [(640, 1), (320, 2), (160, 4)])
+def test_it_tells_how_far_it_enlarges(width: int, scale: int) -> None:
+    assert Overlay(width, 120).scale == scale

@@ -8,14 +8,23 @@ import pytest
 
 from thermedge.errors import SinkError
 from thermedge.frame import Frame
-from thermedge.runtime.sinks import TEXTS, VIDEOS, open_sink, open_video
+from thermedge.runtime.sinks import (
+    SCHEMES,
+    TEXTS,
+    VIDEOS,
+    check_target,
+    is_address,
+    open_sink,
+    open_video,
+)
+from thermedge.runtime.sinks.udp import UdpSink
 from thermedge.runtime.sinks.video import VideoSink
 from thermedge.runtime.track import Track
 
 SIZE = {"width_px": 64, "height_px": 48, "rate_hz": 9.0}
 
 
-@pytest.mark.parametrize("target", TEXTS.values())
+@pytest.mark.parametrize("target", [*TEXTS.values(), *SCHEMES.values()])
 def test_every_entry_of_the_table_exists(target: str) -> None:
     module, _, name = target.partition(":")
     assert callable(getattr(importlib.import_module(module), name))
@@ -54,3 +63,30 @@ def test_an_interrupt_leaves_a_complete_file_of_the_frames_so_far(
         sink.write(frame, track)
         raise KeyboardInterrupt
     assert path.read_text().count("\n") == 1
+
+
+def test_a_scheme_opens_a_network() -> None:
+    with closing(open_sink("UDP://127.0.0.1:9", **SIZE)) as sink:
+        assert isinstance(sink, UdpSink)
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        *[(f"{scheme}:x", True) for scheme in SCHEMES],
+        *[("t.jsonl", False), ("a/b:c.csv", False), ("C:\\t.csv", False), ("day:2.csv", False)],
+    ],
+)
+def test_addresses_and_paths_are_told_apart(target: str, expected: bool) -> None:
+    assert is_address(target) is expected
+
+
+@pytest.mark.parametrize("target", ["tcp://host:5", "rtsp://host/x", "t.doc"])
+def test_what_can_t_be_opened_is_known_by_its_name(target: str) -> None:
+    with pytest.raises(SinkError, match="expected one of"):
+        check_target(target)
+
+
+@pytest.mark.parametrize("target", ["t.jsonl", Path("v.mp4"), "udp://host:5"])
+def test_what_can_be_opened_passes(target: str | Path) -> None:
+    check_target(target)

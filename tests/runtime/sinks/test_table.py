@@ -4,15 +4,17 @@ import csv
 from dataclasses import replace
 from pathlib import Path
 
+from thermedge.events import Event
 from thermedge.frame import Frame
 from thermedge.runtime.sinks.table import COLUMNS, open_csv
-from thermedge.runtime.track import STAGES, Track
+from thermedge.runtime.track import NO_BOX, STAGES, TargetCelsius, Track
 
 
 def test_the_header_names_every_column() -> None:
     columns = ",".join(COLUMNS[:9])
     assert columns == "frame,timestamp_ns,x,y,w,h,score,state,dropped"
-    assert COLUMNS[9:] == tuple(f"ms_{stage}" for stage in STAGES)
+    assert COLUMNS[9:-5] == tuple(f"ms_{stage}" for stage in STAGES)
+    assert COLUMNS[-5:] == ("age_ms", "low_c", "mean_c", "high_c", "events")
 
 
 def test_one_row_per_frame_says_everything(tmp_path: Path, frame: Frame, track: Track) -> None:
@@ -32,6 +34,7 @@ def test_one_row_per_frame_says_everything(tmp_path: Path, frame: Frame, track: 
         "score": "0.8765",
         "state": "tracking",
         "dropped": "2",
+        **dict.fromkeys(("age_ms", "low_c", "mean_c", "high_c", "events"), ""),
     }
     assert second["frame"] == "8"
 
@@ -55,3 +58,28 @@ def test_a_stage_that_did_not_run_leaves_its_field_empty(
 def test_a_run_without_frames_leaves_the_header(tmp_path: Path) -> None:
     open_csv(tmp_path / "a.csv").close()
     assert (tmp_path / "a.csv").read_text() == ",".join(COLUMNS) + "\n"
+
+
+def test_age_temperatures_and_events_have_columns(
+    tmp_path: Path, frame: Frame, track: Track
+) -> None:
+    events = (Event("stall", 1, 2, "a, b"), Event("reconnected", 1, 2, "c"))
+    celsius = TargetCelsius(-3.14159, 20.0, 36.6)
+    sink = open_csv(tmp_path / "a.csv")
+    sink.write(frame, replace(track, age_ms=1.5, target_c=celsius, events=events))
+    sink.close()
+    with (tmp_path / "a.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    found = [row[name] for name in COLUMNS[-5:]]
+    assert found == ["1.5000", "-3.14", "20.00", "36.60", "stall reconnected"]
+
+
+def test_a_frame_without_a_target_reads_as_numbers_that_are_none(
+    tmp_path: Path, frame: Frame, track: Track
+) -> None:
+    sink = open_csv(tmp_path / "a.csv")
+    sink.write(frame, replace(track, box=NO_BOX, state="idle"))
+    sink.close()
+    with (tmp_path / "a.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["x"], row["h"], row["state"]) == ("nan", "nan", "idle")

@@ -91,7 +91,7 @@ def test_an_existing_path_with_a_colon_is_a_path(folder: Path) -> None:
     ("uri", "problem"),
     [
         ("rtsp://camera/stream", "unknown scheme 'rtsp'"),
-        ("v4l2:/dev/video0", "unknown scheme 'v4l2'"),
+        ("v4l2:/dev/no such camera", "/dev/no such camera does not exist"),
         ("", "'' names no source"),
         ("?rate=9", "names no source"),
         ("no such.mp4", "no such.mp4 does not exist"),
@@ -117,6 +117,7 @@ def test_an_unknown_scheme_is_told_which_are_known() -> None:
         open_source("rtsp://camera/stream")
     assert "file:" in caught.value.remedy
     assert "synthetic:" in caught.value.remedy
+    assert "v4l2:" in caught.value.remedy
 
 
 def test_a_negative_start_frame_is_refused(folder: Path) -> None:

@@ -1,0 +1,78 @@
+"""Where one target is believed to be, how large, and how it moves."""
+
+from __future__ import annotations
+
+import math
+
+from thermedge.geometry import Box
+from thermedge.manifest import LoopSpec
+from thermedge.runtime.decode import Candidate
+
+_MIN_SIDE_PX = 2.0  # a smaller box has no pixels to find again
+# How long a velocity is believed while nothing confirms it. A shutter says nothing about
+# the target: in generated scenes 0.8 s brings it back best. One that is missing may have turned.
+SHUT_S = 0.8
+HIDDEN_S = 0.3
+
+
+class Motion:
+    """Keeps the box of a target that is found, or drifts on, frame by frame."""
+
+    def __init__(self, loop: LoopSpec, box: Box, frame_px: tuple[int, int]) -> None:
+        self._loop, self._first, self._frame_px = loop, box, frame_px
+        self.cx, self.cy = box.center
+        self._ln_w = self._ln_h = 0.0  # ln of the size over the first one
+        self._vx = self._vy = 0.0  # px/s
+
+    @property
+    def box(self) -> Box:
+        """The target, frame px."""
+        w = max(self._first.w * math.exp(self._ln_w), _MIN_SIDE_PX)
+        h = max(self._first.h * math.exp(self._ln_h), _MIN_SIDE_PX)
+        return Box.from_center(self.cx, self.cy, w, h)
+
+    def take(self, found: Candidate, *, elapsed_s: float) -> None:
+        """Move the box to what was found in a frame.
+
+        Args:
+            found: What the network says.
+            elapsed_s: Since the frame before, in which the target was found too; 0 when it
+                was not, so that the step says nothing about the velocity.
+        """
+        cx, cy = self._inside(found.cx, found.cy)
+        if elapsed_s > 0:
+            share = self._loop.velocity_step
+            self._vx += share * ((cx - self.cx) / elapsed_s - self._vx)
+            self._vy += share * ((cy - self.cy) / elapsed_s - self._vy)
+        self.cx, self.cy = cx, cy
+        self._ln_w = self._sized(self._ln_w, found.ln_w - math.log(self._first.w), found.spread_w)
+        self._ln_h = self._sized(self._ln_h, found.ln_h - math.log(self._first.h), found.spread_h)
+
+    def stop(self) -> None:
+        """Forget the velocity: where the target was says nothing about where it goes."""
+        self._vx = self._vy = 0.0
+
+    def drift(self, elapsed_s: float, *, fade_s: float) -> None:
+        """Move on by the velocity, which falls off by 1/e in `fade_s`."""
+        kept = math.exp(-elapsed_s / fade_s)
+        reach_s = fade_s * (1 - kept)
+        self.shift(self._vx * reach_s, self._vy * reach_s)
+        self._vx, self._vy = self._vx * kept, self._vy * kept
+
+    def shift(self, dx: float, dy: float) -> None:
+        """Move the box with the scene, px."""
+        self.cx, self.cy = self._inside(self.cx + dx, self.cy + dy)
+
+    def _inside(self, cx: float, cy: float) -> tuple[float, float]:
+        width, height = self._frame_px
+        return min(max(cx, 0.0), width - 1.0), min(max(cy, 0.0), height - 1.0)
+
+    def _sized(self, now: float, measured: float, spread: float) -> float:
+        """Blend a measurement (ln of size over the first size) into the present one.
+
+        The measurement is first drawn to 0, the first size, as far as its own variance
+        asks against the variance that sizes are expected to have.
+        """
+        variance, expected = 2 * spread * spread, self._loop.size_prior**2
+        believed = measured * expected / (expected + variance)
+        return now + self._loop.size_step * (believed - now)

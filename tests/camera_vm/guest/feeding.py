@@ -1,0 +1,62 @@
+"""A process that makes pictures, and what a check may tell it."""
+
+import multiprocessing
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+Picture = Callable[[int, int], np.ndarray]  # (number, mode) -> (H, W) counts
+
+_FORK = multiprocessing.get_context("fork")
+
+
+class Feeding:
+    """Runs `_work` in a process of its own until it is stopped.
+
+    Args:
+        arguments: Of `_work`.
+    """
+
+    def __init__(self, *arguments: Any) -> None:
+        self._mode, self._count = _FORK.Value("i", 0), _FORK.Value("i", 0)
+        self._stop, self._is_ready = _FORK.Event(), _FORK.Event()
+        self._process = _FORK.Process(target=self._work, args=arguments, daemon=True)
+        self._process.start()
+        if not self._is_ready.wait(20):
+            raise TimeoutError(f"{arguments} did not start")
+
+    @property
+    def count(self) -> int:
+        """How many pictures were made."""
+        return self._count.value
+
+    @property
+    def mode(self) -> int:
+        """What the picture function is told; settable."""
+        return self._mode.value
+
+    @mode.setter
+    def mode(self, value: int) -> None:
+        self._mode.value = value
+
+    def stop(self) -> None:
+        """End the process."""
+        self._stop.set()
+        self._process.join(5)
+        self._process.kill()
+        self._process.join()
+
+    def __enter__(self) -> "Feeding":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
+
+    def _work(self, *arguments: Any) -> None:
+        raise NotImplementedError
+
+    def _next_picture(self, picture: Picture) -> np.ndarray:
+        made = picture(self._count.value, self._mode.value)
+        self._count.value += 1
+        return made

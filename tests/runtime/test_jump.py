@@ -1,0 +1,102 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from thermedge.geometry import Box
+from thermedge.runtime.jump import JumpDetector
+from thermedge.runtime.scene import Occlusion, Scene, demo_spec
+from thermedge.runtime.thumbnail import Thumbnail
+
+SIZE = (320, 256)
+TARGET = Box(100, 100, 20, 20)
+
+
+@pytest.fixture(scope="module")
+def landscape():
+    """A picture twice as wide and high as a frame: what the camera can look at."""
+    rng = np.random.default_rng(4)
+    picture = np.zeros((512, 640))
+    for _ in range(60):
+        x, y, radius = rng.uniform(0, 640), rng.uniform(0, 512), rng.uniform(8, 60)
+        rows, columns = np.ogrid[:512, :640]
+        inside = (columns - x) ** 2 + (rows - y) ** 2 < radius**2
+        picture[inside] += rng.normal(0, 60)
+    return picture + 3000
+
+
+def jumps(*pictures, target=TARGET):
+    """Return what the camera did before each picture but the first."""
+    thumbnail, detector, seen = Thumbnail(), JumpDetector(), []
+    thumbnail.start(pictures[0])
+    for picture in pictures[1:]:
+        thumbnail.look(picture)
+        thumbnail.compare()
+        thumbnail.keep()
+        seen.append(dataclasses.replace(detector.look(thumbnail, SIZE, target)))
+    return seen
+
+
+def views(landscape, *corners):
+    """What the camera sees at each corner (x, y) of the landscape, with noise."""
+    rng = np.random.default_rng(9)
+    return [
+        (landscape[y : y + 256, x : x + 320] + rng.normal(0, 2, (256, 320))).astype(np.uint16)
+        for x, y in corners
+    ]
+
+
+@pytest.mark.parametrize("step", [(25, 0), (0, -30), (-28, 14), (50, 20)])
+def test_a_jerk_is_measured_within_half_a_block(landscape, step):
+    here, there = (160, 128), (160 + step[0], 128 + step[1])
+    still, jerk = jumps(*views(landscape, here, here, there))
+    assert (still.kind, jerk.kind) == ("", "shift")
+    assert (jerk.dx_px, jerk.dy_px) == pytest.approx((-step[0], -step[1]), abs=5)
+
+
+def test_a_jump_to_another_place_is_a_cut(landscape):
+    kinds = [jump.kind for jump in jumps(*views(landscape, (0, 0), (0, 0), (300, 250), (300, 250)))]
+    assert kinds == ["", "cut", ""]
+
+
+def test_a_steady_pan_is_no_jump_after_its_first_step(landscape):
+    corners = [(60 + 12 * max(0, i - 4), 100) for i in range(16)]
+    kinds = [jump.kind for jump in jumps(*views(landscape, *corners))]
+    assert kinds[:4] == [""] * 4
+    assert kinds[4] == "shift"
+    assert "cut" not in kinds
+    assert kinds[6:].count("") >= 8
+
+
+def test_turning_hot_and_cold_round_is_no_jump(landscape):
+    first, second, third = views(landscape, (100, 100), (100, 100), (100, 100))
+    assert [jump.kind for jump in jumps(first, second, 8000 - third)] == ["", ""]
+
+
+def test_a_large_target_that_vanishes_is_no_jump(landscape):
+    first, second = views(landscape, (100, 100), (100, 100))
+    first[60:160, 80:200] += 900
+    target = Box(80, 60, 120, 100)
+    assert [jump.kind for jump in jumps(first, first, second, target=target)] == ["", ""]
+
+
+def test_noise_alone_never_jumps():
+    rng = np.random.default_rng(0)
+    sky = [rng.normal(3000, 5, (256, 320)).astype(np.uint16) for _ in range(20)]
+    assert {jump.kind for jump in jumps(*sky)} == {""}
+
+
+def test_an_object_that_appears_before_an_empty_sky_is_no_jump():
+    rng = np.random.default_rng(0)
+    sky = [rng.normal(3000, 5, (256, 320)).astype(np.uint16) for _ in range(20)]
+    for picture in sky[10:]:
+        picture[80:140, 100:160] += 300
+    assert {jump.kind for jump in jumps(*sky)} == {""}
+
+
+def test_a_tree_that_hides_the_target_is_no_jump():
+    spec = dataclasses.replace(
+        demo_spec(num_frames=60), occlusions=(Occlusion(frame=30, num_frames=30),)
+    )
+    pictures = [seen.counts.copy() for seen in Scene(spec)]
+    assert {jump.kind for jump in jumps(*pictures)} == {""}

@@ -1,0 +1,82 @@
+import math
+
+import pytest
+
+from thermedge.geometry import Box
+from thermedge.runtime.decode import Candidate
+from thermedge.runtime.motion import HIDDEN_S, SHUT_S, Motion
+
+BEAT_S = 1 / 30
+
+
+def candidate(cx, cy, *, side=20.0, spread=1e-3, score=0.9):
+    return Candidate(cx, cy, math.log(side), math.log(side), spread, spread, score)
+
+
+@pytest.fixture
+def moving(manifest):
+    """Return a function that makes a target which has gone on at one speed for a second."""
+
+    def make(px_per_frame=2.0):
+        motion = Motion(manifest.loop, Box.from_center(100, 100, 20, 20), (320, 256))
+        for index in range(1, 31):
+            motion.take(candidate(100 + px_per_frame * index, 100), elapsed_s=BEAT_S)
+        return motion
+
+    return make
+
+
+def test_a_target_that_nobody_sees_goes_on_and_slows_down(moving):
+    motion = moving()
+    steps = []
+    for _ in range(60):
+        before = motion.cx
+        motion.drift(BEAT_S, fade_s=SHUT_S)
+        steps.append(motion.cx - before)
+    assert steps[0] == pytest.approx(2.0, rel=0.05)
+    assert steps == sorted(steps, reverse=True)
+    assert sum(steps) == pytest.approx(60 * SHUT_S * (1 - math.exp(-2 / SHUT_S)), rel=0.02)
+
+
+def test_drifting_depends_on_time_and_not_on_the_number_of_frames(moving):
+    few, many = moving(), moving()
+    few.drift(0.6, fade_s=HIDDEN_S)
+    for _ in range(6):
+        many.drift(0.1, fade_s=HIDDEN_S)
+    assert few.cx == pytest.approx(many.cx)
+
+
+def test_a_step_over_frames_that_did_not_show_the_target_is_no_speed(moving):
+    motion = moving()
+    motion.take(candidate(290, 100), elapsed_s=0)
+    motion.drift(BEAT_S, fade_s=SHUT_S)
+    assert motion.cx == pytest.approx(292, abs=0.1)
+
+
+def test_the_box_stays_in_the_frame(moving):
+    motion = moving(10.0)
+    motion.drift(10.0, fade_s=SHUT_S)
+    motion.shift(0, -1000)
+    assert motion.box.center == (319.0, 0.0)
+
+
+def test_after_a_stop_nothing_drifts(moving):
+    motion = moving()
+    motion.stop()
+    place = motion.box
+    motion.drift(1.0, fade_s=SHUT_S)
+    assert motion.box == place
+
+
+def test_an_uncertain_size_moves_the_box_less(moving):
+    sure, unsure = moving(), moving()
+    sure.take(candidate(160, 100, side=30), elapsed_s=BEAT_S)
+    unsure.take(candidate(160, 100, side=30, spread=0.5), elapsed_s=BEAT_S)
+    assert 20 < unsure.box.w < sure.box.w < 30
+
+
+def test_a_box_never_vanishes(moving):
+    motion = moving()
+    for _ in range(60):
+        motion.take(candidate(160, 100, side=0.01), elapsed_s=BEAT_S)
+    assert motion.box.w == motion.box.h == 2.0
