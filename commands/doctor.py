@@ -15,10 +15,16 @@ _OPTIONAL = {
     "numpy": "everything",
     "cv2": "pictures and recorded video",
     "onnxruntime": "inference on the CPU (backend ort)",
+    "linuxpy": "cameras (v4l2:)",
+    "pymavlink": "--out mavlink:",
+    "paho": "--out mqtt:",
+    "prometheus_client": "--metrics",
     "torch": "training and export, on the workstation only",
     "onnx": "export, on the workstation only",
     "safetensors": "checkpoints, on the workstation only",
 }
+
+_DISTRIBUTION = {"cv2": "opencv-python-headless", "paho": "paho-mqtt"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,7 +71,7 @@ def _print_machine(console: Console) -> None:
         found = "missing"
         if find_spec(package) is not None:
             try:
-                found = version({"cv2": "opencv-python-headless"}.get(package, package))
+                found = version(_DISTRIBUTION.get(package, package))
             except PackageNotFoundError:
                 found = "installed"
         table.add_row(package, found, purpose)

@@ -58,7 +58,9 @@ class LoopSpec:
     size_prior: float  # how far the size is expected to leave the first one, ln
     velocity_step: float  # share of a new centre step taken into the velocity, (0, 1]
     scan_after_frames: int  # missing frames before the rest of the frame is scanned
-    scan_windows: int  # scan windows looked at per missing frame; bounds the latency
+    # Scan windows looked at per missing frame. With the usual window, and one closer look at
+    # a weak hit, no frame costs more than two inferences above this number.
+    scan_windows: int
     scan_widening: float  # side of a scan window over the side of a search window
     reach_step: float  # how much further a scan believes per missing frame, search windows
     reacquire_score: float  # a scan hit must reach this

@@ -136,8 +136,8 @@ class Fgsgt(TrackerNet):
             RepConv(c.neck, c.kernels, kernels=(3,), act=nn.LeakyReLU(SLOPE))
             for _ in range(_LEVELS)
         )
-        self.score_tower = _tower(c)
-        self.box_tower = _tower(c)
+        self.score_tower = _tower(c, layers=1)
+        self.box_tower = _tower(c, layers=2)  # edges lie cells away from the middle
         self.score = nn.Conv2d(c.head, 1, 1)
         self.box = nn.Conv2d(c.head, 4, 1)
         nn.init.constant_(self.score.get_parameter("bias"), -3.0)  # few cells hold the target
@@ -217,10 +217,11 @@ def _saliency_of(c: FgsgtConfig) -> Saliency | None:
     return Saliency((c.stem, c.middle, c.features), (c.features, c.features), c.salient)
 
 
-def _tower(c: FgsgtConfig) -> nn.Sequential:
+def _tower(c: FgsgtConfig, *, layers: int) -> nn.Sequential:
     act = nn.LeakyReLU(SLOPE)
     return nn.Sequential(
-        LevelMix(2 * _LEVELS, c.kernels, c.head, act=act), RepConv(c.head, c.head, act=act)
+        LevelMix(2 * _LEVELS, c.kernels, c.head, act=act),
+        *(RepConv(c.head, c.head, act=act) for _ in range(layers)),
     )
 
 

@@ -37,7 +37,7 @@ class SiamCrossConfig:
     wide: int  # and behind them as many with dilation 2, as the paper's trunk has
     keys: int  # channels of the look-up table's queries and keys
     responses: int  # channels of each depth-wise correlation: one for the score, one for the box
-    kernel_cells: int  # side of the correlation's kernel; odd, about the target's in the template
+    kernel_cells: int  # side of the correlation's kernel; odd, about 60 % of the target's
     squeezed: int  # channels inside the channel weights
     head: int  # channels of the towers
     aligned: int  # channels of the box-aligned branch
@@ -58,7 +58,7 @@ SIZES = {
         wide=2,
         keys=32,
         responses=64,
-        kernel_cells=5,
+        kernel_cells=3,
         squeezed=8,
         head=64,
         aligned=32,
@@ -72,7 +72,7 @@ SIZES = {
         wide=3,
         keys=32,
         responses=96,
-        kernel_cells=7,
+        kernel_cells=5,
         squeezed=8,
         head=96,
         aligned=48,

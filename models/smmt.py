@@ -147,6 +147,8 @@ class Smmt(TrackerNet):
 
     template_inputs: ClassVar[tuple[str, ...]] = ("template", "target_px")
 
+    config: SmmtConfig
+
     def __init__(self, config: SmmtConfig) -> None:
         super().__init__()
         self.config = config

@@ -18,6 +18,7 @@ _GAP_BEATS = 3.0
 _BLADE_S = 3.0  # no shutter stays before the sensor for longer: then it is the scene
 _BLADE_SPREAD = 0.25  # of the usual spread: a blade has one temperature
 _BLADE_TEXTURE = 0.55  # blocks against pixels; 0.4 is noise alone, a scene has 0.8 and more
+_DIM_TEXTURE = 0.75  # the same where the spread fell too: optics darken a blade's corners
 _ALIKE = 0.9  # a picture that only changed in gain and offset
 _UNLIKE = 0.5  # measured: neighbours in 33,000 frames of real video are 0.94 alike, cuts 0.46
 _STEP_USUAL = 10.0  # an offset that jumps by this many usual changes ...
@@ -36,7 +37,7 @@ class Sight:
     blind_s: float = 0.0  # since the picture before this one, s
     # offset: all pixels moved by one amount. range: gain, polarity or format changed.
     step: Literal["", "offset", "range"] = ""
-    why: str = ""  # what showed the last change of `shutter` or the last step
+    why: str = ""  # what showed the last closing or gap
 
 
 class ShutterWatch:
@@ -46,7 +47,10 @@ class ShutterWatch:
     Without telemetry the shutter shows as a picture that stands still, goes flat, stays
     away, or comes back with other offsets. It is closed while it shows, then settling.
 
-    Measured on real video: 36,000 frames of drone_ir and Anti-UAV.
+    Measured on 109,000 frames of video without telemetry (drone_ir, Anti-UAV) and 492 of a
+    Lepton: no picture was taken for a blade; seven times one stood still for over 0.2 s, bit
+    by bit; 28 frames, while a camera's AGC moved fast, counted as a step of the offsets. In 60
+    generated scenes every freeze was seen, 0.23 s after it began.
 
     Args:
         settle_s: How long the state is "settling" after the shutter opened.
@@ -56,7 +60,7 @@ class ShutterWatch:
         self.thumbnail = Thumbnail()
         self._settle_ns = round(settle_s * 1e9)
         self._sight = Sight()
-        self._is_closed = self._tells = False
+        self._is_closed = self._tells = self._has_new_range = False
         self._was_alike = False  # the last picture and the one before: noise never is
         self._picture_ns = self._closed_ns = self._settled_ns = 0
         self._beat_s = math.nan  # usual time between two pictures
@@ -67,7 +71,7 @@ class ShutterWatch:
         self.thumbnail.start(frame.counts)
         self._sight = Sight(shutter=frame.shutter)
         self._is_closed, self._tells = False, frame.shutter != "none"
-        self._was_alike = False
+        self._was_alike = self._has_new_range = False
         self._picture_ns = frame.timestamp_ns
         self._settled_ns = frame.timestamp_ns
         self._beat_s = self._offset = math.nan
@@ -91,6 +95,8 @@ class ShutterWatch:
         if math.isnan(self._beat_s) and sight.blind_s:
             self._beat_s = min(sight.blind_s, _FIRST_BEAT_S)
         self._tells = self._tells or frame.shutter != "none"
+        for event in frame.events:  # may come with a frame that shows nothing yet
+            self._has_new_range = self._has_new_range or event.kind == "range_changed"
         why = self._evidence(frame)
         if why:
             if not self._is_closed:
@@ -121,37 +127,37 @@ class ShutterWatch:
         was_scene = self._was_alike and self.thumbnail.coverage() >= LANDSCAPE
         if change.likeness > _UNLIKE or stayed or not was_scene:
             return False
-        if change.spread < _BLADE_SPREAD * self._spread:
-            return True
-        return self.thumbnail.texture() < _BLADE_TEXTURE
+        is_dim = change.spread < _BLADE_SPREAD * self._spread
+        return self.thumbnail.texture() < (_DIM_TEXTURE if is_dim else _BLADE_TEXTURE)
 
     def _take(self, frame: Frame) -> None:
         """Take in a new picture of the scene."""
         sight, change = self._sight, self.thumbnail.change
-        paused = sight.blind_s > self._limit(_GAP_BEATS, _GAP_S)
+        paused = not self._is_closed and sight.blind_s > self._limit(_GAP_BEATS, _GAP_S)
         sight.resumed = self._is_closed or paused
         self._is_closed = False
-        told = any(event.kind == "range_changed" for event in frame.events)
-        sight.step = "range" if told else self._step(change)
+        is_told, self._has_new_range = self._has_new_range, False
+        sight.step = "range" if is_told else self._step(change, 8 * frame.counts.itemsize)
         if sight.resumed or sight.step:
             self._settled_ns = frame.timestamp_ns + self._settle_ns
-            if paused and not sight.why:
+            if paused:
                 sight.why = f"no picture came for {sight.blind_s:.2f} s"
+        if sight.resumed or sight.step == "range":
+            self._spread = change.spread
         else:
             self._follow(sight.blind_s, change)
-        if sight.resumed:
-            self._spread = change.spread
         self._was_alike = change.likeness > _ALIKE
         self._picture_ns = frame.timestamp_ns
         self.thumbnail.keep()
 
-    def _step(self, change: Change) -> Literal["", "offset", "range"]:
-        alike = abs(change.likeness) > _ALIKE
-        if not alike:
+    def _step(self, change: Change, bits: int) -> Literal["", "offset", "range"]:
+        if abs(change.likeness) < _ALIKE:
             return ""
         is_other_gain = not 1 / _RANGE_GAIN < change.gain < _RANGE_GAIN
-        if is_other_gain or abs(change.offset) > _RANGE_OFFSET * change.last_spread:
-            return "range"
+        is_far = abs(change.offset) > _RANGE_OFFSET * change.last_spread
+        if is_other_gain or is_far:
+            # With 8 bits it is the camera's AGC, unless hot and cold changed places.
+            return "offset" if bits == 8 and change.gain > 0 else "range"
         usual = max(_STEP_USUAL * self._offset, _STEP_SPREAD * change.last_spread)
         return "offset" if abs(change.offset) > usual else ""  # nan compares false
 

@@ -91,7 +91,7 @@ class PairSampler:
         spec = self._recipe.pairs[choice]
         pack = self._packs[spec.data]
         moments = self._moments(pack, self._tracks[choice], spec, rng)
-        first, *later = _other_convention(moments, rng)
+        first, *later = _other_convention(moments, rng) if self._recipe.augment else moments
         crop, template = self._crop, sample["template"][0]
         window = Window.around(first.box, crop.template_factor, crop.template_px)
         self._cropper.cut(pack.picture(first.picture), window, low=0, high=255, out=template)
@@ -119,7 +119,8 @@ class PairSampler:
         # Draws of their own: a thermal network sees the same windows as ever.
         visible_rng = np.random.default_rng((*seed, 1))
         self._camera.develop(visible, visible_rng)
-        self._augmenter.alike(windows, rng)
+        if self._recipe.augment:
+            self._augmenter.alike(windows, rng)
         self._withhold(visible, visible_rng)
 
     def _visible_pairs(self, sample: Batch) -> list[tuple[Image, Image]]:
@@ -158,7 +159,7 @@ class PairSampler:
         self._cropper.warp(counts, to_window, low=0, high=255, out=search)
         beside = pack.visible(moment.picture) if "search_visible" in sample else None
         clean = None if beside is None else search.copy()
-        if not absent and rng.random() < 0.08:
+        if self._recipe.augment and not absent and rng.random() < 0.08:
             self._augmenter.occlude(search, target, rng)
         if rng.random() < self._recipe.distractor_share:
             self._add_distractor(search, target, rng)

@@ -58,6 +58,8 @@ class Recipe:
     negative_share: float  # of all pairs: the target is not in the search window
     distractor_share: float  # of all pairs: another target is pasted beside it
     clip: int = 1  # search windows in a row per template; a token is carried through them
+    # Off: targets keep their look and their boxes, as is enough to learn scenes by heart.
+    augment: bool = True
     # Of all pairs: no visible picture, the thermal one stands in. For networks that take both.
     thermal_only_share: float = 0.5
 

@@ -113,7 +113,7 @@ class ScaleAttention(nn.Module):
         for attention, level in zip(self.levels, _pyramid(x)[1:], strict=True):
             cells = level.flatten(2).transpose(1, 2)
             seen: Tensor = attention(cells, cells)
-            attended.append(seen.transpose(1, 2).unflatten(2, level.shape[2:]))
+            attended.append(torch.unflatten(seen.transpose(1, 2), 2, level.shape[2:]))
         return x + _doubled(_summed(attended, weights[:, 1:]))
 
 

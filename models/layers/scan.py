@@ -113,7 +113,7 @@ def chunked_scan(
     sums = _running_sums(log_decay, order)
     to_the_end = torch.exp(sums[..., -1:] - sums)
     left_behind = (values * to_the_end.unsqueeze(-1)).transpose(-1, -2) @ write
-    entering = (mixed @ left_behind.flatten(-2)).unflatten(-1, left_behind.shape[-2:])
+    entering = torch.unflatten(mixed @ left_behind.flatten(-2), -1, left_behind.shape[-2:])
     carried = (read * torch.exp(sums).unsqueeze(-1)) @ entering.transpose(-1, -2)
     return scan(values, log_decay, write, read, order) + carried
 
@@ -153,7 +153,7 @@ class BidirectionalScan(nn.Module):
         """Map (R, L, channels) to (R, L, channels): R sequences, each on its own."""
         values, gate, write, read, step = self.enter(x).split(self.widths, -1)
         matrix = self._matrix(_by_direction(write), _by_direction(read), step)
-        heads = values.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        heads = torch.unflatten(values, -1, (self.heads, -1)).transpose(1, 2)
         seen = (matrix @ heads).transpose(1, 2).flatten(2)
         left: Tensor = self.leave((seen + self.skip * values) * functional.silu(gate))
         return left
@@ -167,7 +167,7 @@ class BidirectionalScan(nn.Module):
             step: (R, L, 2 * heads), logits.
         """
         length = step.shape[1]
-        steps = step.float().sigmoid().transpose(1, 2).unflatten(1, (2, self.heads))
+        steps = torch.unflatten(step.float().sigmoid().transpose(1, 2), 1, (2, self.heads))
         ahead = forward_order(length, step)
         order = torch.stack([ahead, ahead.transpose(0, 1)]).unsqueeze(1)
         left = decays(steps * -self.log_rate.exp().unsqueeze(-1), order)
@@ -176,7 +176,7 @@ class BidirectionalScan(nn.Module):
 
 
 def _by_direction(x: Tensor) -> Tensor:
-    return x.unflatten(-1, (2, -1)).transpose(1, 2)
+    return torch.unflatten(x, -1, (2, -1)).transpose(1, 2)
 
 
 def rows_of(x: Tensor) -> Tensor:
@@ -186,4 +186,4 @@ def rows_of(x: Tensor) -> Tensor:
 
 def from_rows(rows: Tensor, height: int) -> Tensor:
     """Return the maps (B, C, H, W) whose rows are (B * H, W, C)."""
-    return rows.unflatten(0, (-1, height)).permute(0, 3, 1, 2)
+    return torch.unflatten(rows, 0, (-1, height)).permute(0, 3, 1, 2)

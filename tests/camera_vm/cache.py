@@ -11,13 +11,22 @@ from pathlib import Path
 
 
 @contextlib.contextmanager
-def opened(name: str) -> Iterator[Path]:
-    """Hold the cache folder `name` alone: two machines at a time would only slow each other."""
+def opened(name: str, *, when_busy: Callable[[], None]) -> Iterator[Path]:
+    """Hold the cache folder `name` alone: two machines at a time would only slow each other.
+
+    Args:
+        name: Of the folder, below the user's cache.
+        when_busy: Called once when another run holds it, before waiting for that one.
+    """
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     folder = base / "thermedge" / name
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            when_busy()
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield folder
 
 

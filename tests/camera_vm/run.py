@@ -16,8 +16,10 @@ Both make a virtual machine. On the host:
 3. `machine` boots once. `init` stacks both discs and starts `guest/start`: pytest on the files
    guest/check_*.py, or guest/arm64_*.py. Their lines appear as they come.
 
-In the guest, `vivid` is the kernel's test driver with its injected errors, and `loopback` is
-v4l2loopback, fed by another process with 16-bit pictures whose every pixel is known.
+In the guest, `vivid` is the kernel's test driver with its injected errors; `loopback` is
+v4l2loopback, fed by another process with 16-bit pictures whose every pixel is known; and `usb`
+is a Lepton on a PureThermal at the far end of a virtual cable, which uvcvideo drives and udev
+names as on any machine.
 
 What remains lies in build/camera_vm or build/arm64_vm: console, dmesg, junit.xml, and what the
 checks left. The exit status is that of the checks. Where the machine can't be made, a line says
@@ -68,18 +70,23 @@ def main() -> int:
     parser.add_argument("--checks", default="", help="arguments of pytest in the guest")
     arguments = parser.parse_args()
     results = discs.CHECKOUT / "build" / f"{arguments.kind}_vm"
-    shutil.rmtree(results, ignore_errors=True)
-    results.mkdir(parents=True)
-    began = time.monotonic()
     try:
-        with cache.opened("camera_vm") as kept, tempfile.TemporaryDirectory(dir=kept) as work:
-            checks = shlex.split(arguments.checks)
-            guest = make_guest(kept, Path(work), KINDS[arguments.kind], checks)
-            say(f"the machine is made, after {time.monotonic() - began:.0f} s")
-            status = machine.run(guest, results, timeout_s=TIMEOUT_S)
+        with cache.opened("camera_vm", when_busy=lambda: say("waits for another run")) as kept:
+            return run(kept, KINDS[arguments.kind], shlex.split(arguments.checks), results)
     except debian.NotHereError as reason:
         say(f"skipped: {reason}")
         return 0
+
+
+def run(kept: Path, kind: Kind, checks: list[str], results: Path) -> int:
+    """Make the machine, let it run, and return the exit status of its checks."""
+    shutil.rmtree(results, ignore_errors=True)
+    results.mkdir(parents=True)
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(dir=kept) as work:
+        guest = make_guest(kept, Path(work), kind, checks)
+        say(f"the machine is made, after {time.monotonic() - began:.0f} s")
+        status = machine.run(guest, results, timeout_s=TIMEOUT_S)
     say(f"status {status} after {time.monotonic() - began:.0f} s; see {results}")
     return status
 

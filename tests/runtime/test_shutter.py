@@ -185,13 +185,21 @@ def test_a_step_of_the_whole_picture_is_told_from_a_change_of_the_scene(change, 
     assert sights[-1].shutter == "none"
 
 
-def test_a_source_that_tells_of_another_range_is_believed():
+@pytest.mark.parametrize("shutter", ["none", "closed"])
+def test_a_source_that_tells_of_another_range_is_believed_from_the_next_picture_on(shutter):
     told = Event("range_changed", 0, 30, "The gain is low now.")
+    stream = list(frames(quiet(40)))
+    stream[30] = dataclasses.replace(stream[30], events=(told,), shutter=shutter)
+    changed_at = [i + 1 for i, sight in enumerate(watched(stream)) if sight.step == "range"]
+    assert changed_at == [30 if shutter == "none" else 31]
+
+
+def test_the_agc_of_an_8_bit_camera_is_no_change_of_range():
     stream = [
-        dataclasses.replace(frame, events=(told,)) if frame.index == 30 else frame
-        for frame in frames(quiet(40))
+        dataclasses.replace(f, counts=f.counts // 2) if f.index >= 30 else f
+        for f in frames(quiet(40, bits=8))
     ]
-    assert [i + 1 for i, s in enumerate(watched(stream)) if s.step == "range"] == [30]
+    assert [sight.step for sight in watched(stream) if sight.step] == ["offset"]
 
 
 @pytest.mark.parametrize("seed", range(8))

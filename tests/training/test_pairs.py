@@ -324,3 +324,13 @@ def test_the_context_shows_the_template_s_own_place(unchanged, plan, moving):
     assert batch["context"].shape == (40, 1, 160, 160)
     for window in batch["context"]:
         assert measured(window)[:2] == pytest.approx((80, 80), abs=0.6)
+
+
+def test_without_augmentation_targets_keep_their_look_and_their_boxes(plan, moving):
+    sampler = PairSampler(replace(plan, augment=False), {"squares": moving}, CROP)
+    batch = sampler.batch(0)
+    for i in whole(batch):
+        assert measured(batch["search"][i]) == pytest.approx(batch["target"][i], abs=0.6)
+        for name in ("template", "search"):
+            levels = batch[name][i].min(), batch[name][i].max()
+            assert levels == pytest.approx((DARK / 255, BRIGHT / 255), abs=1e-3)

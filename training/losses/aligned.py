@@ -34,7 +34,7 @@ def losses(maps: Maps, targets: Targets) -> Parts:
         "overlap": ((1 - iou) * weight).sum(),
         "edges": (edge_errors(ltrb, grid, targets).sum(1) * weight).sum(),
     }
-    weights = {"score": 1.0, "overlap": 2.0, "edges": 0.5, "aligned": 0.5}
+    weights = {"score": 1.0, "overlap": 3.0, "edges": 0.5, "aligned": 0.25}
     if maps.aligned is not None:
         label = grid._replace(bump=aligned_label(iou, grid, targets))
         terms["aligned"] = score_loss(maps.aligned.float(), label)

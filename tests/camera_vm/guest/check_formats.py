@@ -3,31 +3,29 @@
 import loopback
 import numpy as np
 import pytest
-from feeding import Picture
 
 from thermedge.errors import SourceError
 
 SIZES = [(640, 512), (320, 256), (160, 120)]
 
 
-def numbered(form: str, size: tuple[int, int]) -> Picture:
-    """Noise over the whole range; another one in every picture, which has its number at (0, 0)."""
-    width, height = size
-    bits = 16 if form == "Y16" else 8
-    noise = np.random.default_rng(1).integers(0, 1 << bits, (height, width), np.uint16)
+class Noise:
+    """Counts over the whole range, others in every picture, whose number is at (0, 0)."""
 
-    def picture(number: int, mode: int) -> np.ndarray:
-        counts = (noise + np.uint16(number * 37)) & np.uint16((1 << bits) - 1)
-        counts[0, 0] = number % (1 << bits)
+    def __init__(self, form: str, size: tuple[int, int]) -> None:
+        self._most = np.uint16(0xFFFF if form == "Y16" else 0xFF)
+        self._noise = np.random.default_rng(1).integers(0, 1 << 16, size[::-1], np.uint16)
+
+    def __call__(self, number: int, mode: int) -> np.ndarray:
+        counts = (self._noise + np.uint16(number * 37)) & self._most
+        counts[0, 0] = number & self._most
         return counts
-
-    return picture
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("form", loopback.FORMS)
 def test_every_bit_of_every_pixel_comes_through(form, size, feed, loop_node, opened):
-    picture = numbered(form, size)
+    picture = Noise(form, size)
     feed(picture, form=form, size=size, rate_hz=20)
     source = opened(f"v4l2:{loop_node}?format={form}&size={size[0]}x{size[1]}")
     assert (source.width_px, source.height_px) == size

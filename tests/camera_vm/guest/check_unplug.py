@@ -9,6 +9,10 @@ import numpy as np
 SMALL = "format=GREY&size=160x120"
 
 
+def flat(number, mode):
+    return np.full((120, 160), number, np.uint16)
+
+
 def after(seconds, *steps):
     """Do the steps one after the other, each after a pause, beside the reader."""
 
@@ -91,9 +95,6 @@ def test_a_driver_that_says_disconnected_counts_as_unplugged(vivid, opened):
 
 
 def test_a_silent_camera_is_restarted_and_goes_on_when_it_speaks(feed, loop_node, opened):
-    def flat(number, mode):
-        return np.full((120, 160), number, np.uint16)
-
     how = {"form": "Y16", "size": (160, 120), "rate_hz": 20}
     feeding = feed(flat, **how)
     source = opened(f"v4l2:{loop_node}?stall=0.5&wait=20")

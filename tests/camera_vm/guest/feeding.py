@@ -6,9 +6,12 @@ from typing import Any
 
 import numpy as np
 
-Picture = Callable[[int, int], np.ndarray]  # (number, mode) -> (H, W) counts
+Picture = Callable[[int, int], np.ndarray]  # (number, mode) -> (H, W) counts; can be pickled
 
-_FORK = multiprocessing.get_context("fork")
+# Not plain forks: those would keep what this process has open, and a camera that is held by
+# anybody can't go away.
+_CLEAN = multiprocessing.get_context("forkserver")
+_CLEAN.set_forkserver_preload(["loopback", "usb", "lepton", "scene"])
 
 
 class Feeding:
@@ -19,10 +22,11 @@ class Feeding:
     """
 
     def __init__(self, *arguments: Any) -> None:
-        self._mode, self._count = _FORK.Value("i", 0), _FORK.Value("i", 0)
-        self._stop, self._is_ready = _FORK.Event(), _FORK.Event()
-        self._process = _FORK.Process(target=self._work, args=arguments, daemon=True)
-        self._process.start()
+        self._mode, self._count = _CLEAN.Value("i", 0), _CLEAN.Value("i", 0)
+        self._stop, self._is_ready = _CLEAN.Event(), _CLEAN.Event()
+        process = _CLEAN.Process(target=self._work, args=arguments, daemon=True)
+        process.start()
+        self._process = process  # not before: it can't be pickled along
         if not self._is_ready.wait(20):
             raise TimeoutError(f"{arguments} did not start")
 

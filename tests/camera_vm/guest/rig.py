@@ -71,9 +71,10 @@ def plug(_controller: None) -> Iterator[Callable[..., usb.UsbCamera]]:
     with contextlib.ExitStack() as cameras:
 
         def plugged(model: Model, picture: Picture, *, port: int = 0) -> usb.UsbCamera:
+            subprocess.run(["udevadm", "settle"], check=True)  # an unplugged one keeps its name
             before = set(links())
             camera = cameras.enter_context(usb.UsbCamera(model, picture, port=port))
-            wait_for(lambda: len(set(links()) - before) >= 1, "a name by udev")
+            wait_for(lambda: set(links()) - before, "a name by udev")
             subprocess.run(["udevadm", "settle"], check=True)
             return camera
 

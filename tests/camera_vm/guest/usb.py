@@ -28,7 +28,8 @@ _BASIC, _SUBMIT, _ANSWER, _UNLINK = ">IIIII", ">IiIiI8s", ">iiiii8x", ">I24x"
 _CMD_SUBMIT, _CMD_UNLINK, _RET_SUBMIT, _RET_UNLINK = 1, 2, 3, 4
 _MESSAGE = 48
 # The requests of the host that matter, by bmRequestType and bRequest.
-_GET_DESCRIPTOR, _SET_CONFIGURATION, _SET_INTERFACE = (0x80, 6), (0x00, 9), (0x01, 11)
+_GET_STATUS, _GET_DESCRIPTOR = (0x80, 0), (0x80, 6)
+_SET_CONFIGURATION, _SET_INTERFACE = (0x00, 9), (0x01, 11)
 _CLEAR_HALT, _VIDEO_SET = (0x02, 1), (0x21, 1)
 _VIDEO_CUR, _VIDEO_LEN, _VIDEO_INFO = 0x81, 0x85, 0x86
 _VIDEO_GET = (0x81, 0x82, 0x83, 0x87)
@@ -54,19 +55,19 @@ class UsbCamera(Feeding):
         super().__init__(model, picture)
 
     def stop(self) -> None:
-        """Pull the plug, and wait until the controller has noticed."""
+        """Pull the plug, and wait until the kernel has let the device go."""
         super().stop()
+        device = CONTROLLER / f"usb1/1-{self._port + 1}"
         until = time.monotonic() + 10
-        while not self._is_port_free():
+        while device.exists() or not self._is_port_free():
             if time.monotonic() > until:
                 raise TimeoutError(f"port {self._port} is still in use")
             time.sleep(0.02)
 
     def _is_port_free(self) -> bool:
         ports = [line.split() for line in (CONTROLLER / "status").read_text().splitlines()[1:]]
-        return any(
-            (hub, int(at), state) == ("hs", self._port, _FREE) for hub, at, state, *_ in ports
-        )
+        (state,) = [state for hub, at, state, *_ in ports if (hub, int(at)) == ("hs", self._port)]
+        return state == _FREE
 
     def _work(self, model: Model, picture: Picture) -> None:
         ours, theirs = socket.socketpair()
@@ -94,8 +95,8 @@ class UsbCamera(Feeding):
         self.mode = mode & ~(STANDS_STILL | DAMAGES_ONE)
         if mode & STANDS_STILL:
             camera.hang()
-        data = self._next_picture(picture).astype("<u2").tobytes()
-        camera.show(data, is_damaged=bool(mode & DAMAGES_ONE))
+        camera.damages_next |= bool(mode & DAMAGES_ONE)
+        camera.show(self._next_picture(picture).astype("<u2").tobytes())
 
 
 class _Camera:
@@ -103,7 +104,7 @@ class _Camera:
 
     def __init__(self, model: Model) -> None:
         self.model = model
-        self._streams = self._hangs = False
+        self.damages_next = self._streams = self._hangs = False
         self._toggle = 0
         self._wanted: deque[tuple[int, int]] = deque()  # (number, bytes) of bulk transfers
         self._payloads: deque[bytes] = deque()
@@ -113,15 +114,17 @@ class _Camera:
         self._hangs = True
         self._payloads.clear()
 
-    def show(self, data: bytes, *, is_damaged: bool) -> None:
+    def show(self, data: bytes) -> None:
         """Put a picture out, if somebody looks and has taken the last one."""
         if not self._streams or self._hangs or self._payloads:
             return
         self._toggle ^= 1
+        damage = _DAMAGED if self.damages_next else 0
+        self.damages_next = False
         size = PAYLOAD - 2
         parts = [data[at : at + size] for at in range(0, len(data), size)]
         for number, part in enumerate(parts, 1):
-            flags = 0x80 | self._toggle | (_DAMAGED if is_damaged else 0)
+            flags = 0x80 | self._toggle | damage
             flags |= _END if number == len(parts) else 0
             self._payloads.append(bytes((2, flags)) + part)
 
@@ -160,6 +163,8 @@ class _Camera:
         asked = (kind, request)
         if asked == _GET_DESCRIPTOR:
             told = self.model.descriptor(value >> 8, value & 0xFF)
+        elif asked == _GET_STATUS:  # after a suspend the host asks whether we are still there
+            told = b"\0\0"
         elif asked == _CLEAR_HALT:
             self._streams, told = False, b""
             self._payloads.clear()
