@@ -49,7 +49,7 @@ class ShutterWatch:
 
     Measured on 109,000 frames of video without telemetry (drone_ir, Anti-UAV) and 492 of a
     Lepton: no picture was taken for a blade; seven times one stood still for over 0.2 s, bit
-    by bit; 28 frames, while a camera's AGC moved fast, counted as a step of the offsets. In 60
+    by bit; 17 frames, while a camera's AGC moved fast, counted as a step of the offsets. In 60
     generated scenes every freeze was seen, 0.23 s after it began.
 
     Args:

@@ -86,9 +86,8 @@ def check_captures(identity: Identity, node: Node, kernel: Kernel, roots: Roots)
     """
     if identity.captures:
         return
-    there, _ = _candidates(kernel, roots)
-    siblings = [each for each in there if _are_one(each.node, node)]
-    where = " or ".join(each.node.path for each in siblings)
+    siblings = [each for each in connected.nodes(roots) if _are_one(each, node)]
+    where = " or ".join(each.path for each in siblings if _may_capture(each, kernel))
     if identity.is_metadata:
         what = f"carries data about the pictures of {identity.card}, not the pictures"
     elif identity.is_multiplanar:
@@ -210,6 +209,15 @@ def lasting_name(node: Node) -> str:
     if node.by_id:
         return f"by-id/{node.by_id}"
     return f"by-path/{node.by_path}" if node.by_path else node.path
+
+
+def _may_capture(node: Node, kernel: Kernel) -> bool:
+    """Return whether a node delivers pictures, also when it can't be asked right now."""
+    try:
+        with opened(node.path, kernel) as device:
+            return device.identity().captures
+    except OSError:
+        return True
 
 
 def _are_one(one: Node, other: Node) -> bool:

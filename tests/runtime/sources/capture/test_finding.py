@@ -146,6 +146,10 @@ def test_a_metadata_node_is_refused_with_the_node_of_the_pictures(camera, roots)
         captures(data, roots)
     assert "not the pictures" in caught.value.problem
     assert pictures.path in caught.value.remedy
+    data.others = ()  # now the other node can't be opened
+    with pytest.raises(SourceError) as caught:
+        captures(data, roots)
+    assert pictures.path in caught.value.remedy
 
 
 @pytest.mark.parametrize(
