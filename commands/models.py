@@ -47,13 +47,12 @@ def _measured() -> list[Figures]:
     for needed in ("torch", "onnx", "onnxscript"):
         require(needed, "measuring the trackers")
     pairs = [(tracker, size) for tracker in models.TRACKERS for size in models.sizes(tracker)]
-    console = Console(stderr=True)
-    return [
-        figures.measure(*pair) for pair in track(pairs, "exporting", console=console, transient=True)
-    ]
+    shown = track(pairs, "exporting", console=Console(stderr=True), transient=True)
+    return [figures.measure(*pair) for pair in shown]
 
 
 def _print(table: Table) -> None:
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table as Rows
 
@@ -61,19 +60,18 @@ def _print(table: Table) -> None:
 
     console = Console()
     shown = Rows(
-        *("tracker", "size", "parameters", "MMAC a frame", "nodes", "ms a frame", "needs"),
-        caption=f"track graph, fp32, ONNX Runtime, one thread of {table.machine}, {table.date}",
+        *("tracker", "size", "trained", "running", "MMAC", "nodes", "ms", "needs"),
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        caption="parameters as trained and as running; track graph per frame; fp32, ONNX Runtime, "
+        f"one thread of {table.machine}, {table.date}",
         caption_justify="left",
     )
     for one in table.figures:
         shown.add_row(
-            one.tracker,
-            one.size,
-            f"{one.trained:,} -> {one.running:,}",
-            f"{one.track_mmacs:.0f}",
-            f"{one.nodes_before} -> {one.nodes_after}",
-            f"{one.latency_ms:.1f}",
-            one.needs,
+            *(one.tracker, one.size, f"{one.trained:,}", f"{one.running:,}"),
+            *(f"{one.track_mmacs:.0f}", f"{one.nodes_before}>{one.nodes_after}"),
+            *(f"{one.latency_ms:.1f}", one.needs),
         )
     console.print(shown)
     console.print(f"ready to run: {', '.join(bundles.names())}", highlight=False)

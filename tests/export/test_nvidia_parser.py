@@ -30,8 +30,13 @@ def exported(request, tmp_path_factory, lively_network):
 
 
 def quantized(path, golden):
-    """Return the graph with Q/DQ around every layer of constant weights, in the form TensorRT takes."""
-    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+    """Return the graph with Q/DQ around every layer of constant weights, as TensorRT takes it."""
+    from onnxruntime.quantization import (
+        CalibrationDataReader,
+        QuantFormat,
+        QuantType,
+        quantize_static,
+    )
 
     model = onnx.load(path)
     constant = {tensor.name for tensor in model.graph.initializer}

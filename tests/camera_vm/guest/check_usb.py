@@ -1,14 +1,13 @@
 """A USB camera of a known family: found by its names, read with its telemetry, and kept."""
 
 import json
-import re
 
 import lepton
 import numpy as np
 import pytest
 import scene
 import usb
-from rig import HOTTEST, call, wait_for
+from rig import call, wait_for
 
 from thermedge.errors import SourceError
 
@@ -87,7 +86,7 @@ def test_its_pixels_come_through_without_the_telemetry(plug, opened):
     assert numbers == sorted(set(numbers))
 
 
-def test_its_node_of_metadata_is_refused_for_the_one_of_pictures(plug):
+def test_its_node_of_metadata_is_refused_for_the_one_of_pictures(plug, opened):
     plug(lepton.MODEL, lepton.Lepton())
     (camera,) = listed()
     number = int(re.sub(r"\D", "", camera["path"]))
