@@ -30,7 +30,7 @@ class Figures:
 
     tracker: str
     size: str
-    needs: str  # "thermal", or "thermal (+ visible)" where a visible camera helps
+    needs: str  # "thermal", or "thermal+visible": the latter may be missing
     trained: int  # parameters with all branches apart
     running: int  # parameters after fusion
     track_mmacs: float  # million multiply-accumulates per frame
@@ -92,7 +92,7 @@ def measure(tracker: str, size: str) -> Figures:
 def needs(net: TrackerNet) -> str:
     """Return which cameras the network looks through."""
     has_visible = "search_visible" in net.track_inputs
-    return "thermal (+ visible)" if has_visible else "thermal"
+    return "thermal+visible" if has_visible else "thermal"
 
 
 def write(figures: list[Figures]) -> None:

@@ -209,7 +209,7 @@ class PairSampler:
         """Return the map into the search window and the target's (cx, cy, w, h) in it."""
         size = self._crop.search_px
         zoom = math.exp(rng.normal(0, 0.18))
-        if rng.random() < 0.2:
+        if self._recipe.augment and rng.random() < 0.2:
             zoom = 1 / rng.uniform(1.2, 3.0)  # as small as a scan of the frame shows it
         aspect, angle = math.exp(rng.normal(0, 0.04)), 0.0
         if spec.how != "track":

@@ -89,14 +89,10 @@ def test_its_pixels_come_through_without_the_telemetry(plug, opened):
 def test_its_node_of_metadata_is_refused_for_the_one_of_pictures(plug, opened):
     plug(lepton.MODEL, lepton.Lepton())
     (camera,) = listed()
-    number = int(re.sub(r"\D", "", camera["path"]))
+    of_data = camera["by_path"].replace("index0", "index1")
 
-    run = call(
-        "track", f"v4l2:/dev/video{number + 1}", "--init", "10,10,20,20", "--bundle", HOTTEST
-    )
-
-    assert run.status == 2
-    assert f"Give v4l2:{camera['path']} instead" in run.err
+    with pytest.raises(SourceError, match=f"not the pictures.\n  fix: Give v4l2:{camera['path']} "):
+        opened(f"v4l2:by-path/{of_data}")
 
 
 def test_it_is_found_by_its_serial_number_when_it_is_back_in_another_port(plug, opened):
