@@ -29,7 +29,12 @@ ARCHITECTURES = {
         ("-M", "virt,gic-version=3", "-cpu", "cortex-a72"),
     ),
 }
-KERNEL_OPTIONS = "panic=-1 edd=off clocksource=hpet mitigations=off random.trust_cpu=on quiet"
+# A busy host must not upset the guest's clocks, nor its USB cameras fall asleep between checks:
+# the virtual controller can't wake them up.
+KERNEL_OPTIONS = (
+    "panic=-1 edd=off no_timer_check clocksource=hpet usbcore.autosuspend=-1 "
+    "mitigations=off random.trust_cpu=on quiet"
+)
 
 
 def fetch_qemu(packages: Packages, architecture: Architecture, folder: Path) -> None:

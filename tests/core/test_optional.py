@@ -37,7 +37,7 @@ def test_a_missing_submodule_asks_for_its_package(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(sys.modules, "linuxpy", None)
     with pytest.raises(MissingDependencyError) as caught:
         require("linuxpy.video.device", "Opening a camera")
-    assert caught.value.remedy == "pip install linuxpy"
+    assert caught.value.remedy == "pip install 'thermedge[camera]'"
 
 
 def test_a_package_that_is_there_but_does_not_load_says_why(

@@ -27,7 +27,7 @@ class Feeding:
         process = _CLEAN.Process(target=self._work, args=arguments, daemon=True)
         process.start()
         self._process = process  # not before: it can't be pickled along
-        if not self._is_ready.wait(20):
+        if not self._is_ready.wait(60):
             raise TimeoutError(f"{arguments} did not start")
 
     @property

@@ -128,7 +128,7 @@ def test_a_network_without_aligned_branch_is_asked_for_the_rest():
     without = losses(maps._replace(aligned=None), some_targets())
     both = losses(maps, some_targets())
     assert without.terms.keys() == {"score", "overlap", "edges"}
-    torch.testing.assert_close(without.total, both.total - both.terms["aligned"])
+    torch.testing.assert_close(without.total, both.total - 0.25 * both.terms["aligned"])
 
 
 def test_half_precision_maps_give_full_precision_losses():
