@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from thermedge.commands.options import add_backend
+
 if TYPE_CHECKING:
     from thermedge.evaluation.contenders import Contender
     from thermedge.evaluation.datasets.layout import DataSet
@@ -66,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--convention", action="append", default=[], metavar="KEY=VALUE",
         help="score otherwise than the data's authors, as invalid_truth=skip",
     )  # fmt: skip
-    how.add_argument("--backend", default="auto", help="inference engine; default: auto")
+    add_backend(how)
     how.add_argument("--threads", type=int, default=1, help="CPU threads of one inference")
     how.add_argument("--workers", type=int, default=1, help="processes; default: 1")
     how.add_argument(
@@ -164,7 +166,9 @@ def _contenders(args: argparse.Namespace, *, has_results: bool) -> list[Contende
 
     names = args.bundle or ([] if args.peer or has_results else ["default"])
     chosen = [
-        contenders.from_bundle(find(name), backend=args.backend, threads=args.threads)
+        contenders.from_bundle(
+            find(name), backend=args.backend, precision=args.precision, threads=args.threads
+        )
         for name in names
     ]
     for peer in args.peer:

@@ -45,5 +45,16 @@ def add_tracker(parser: argparse._ActionsContainer) -> None:
 
 
 def add_backend(parser: argparse._ActionsContainer) -> None:
-    """Declare --backend."""
-    parser.add_argument("--backend", default="auto", help="inference engine: auto, ort")
+    """Declare --backend and --precision: in which engine, and how exactly."""
+    parser.add_argument(
+        "--backend",
+        default="auto",
+        help="inference engine: ort, openvino, trt; default: the fastest here that agrees "
+        "with the bundle's golden vectors",
+    )
+    parser.add_argument(
+        "--precision",
+        choices=("auto", "fp32", "int8"),
+        default="auto",
+        help="default: INT8 where the bundle has it and the engine is faster with it",
+    )

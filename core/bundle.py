@@ -16,7 +16,19 @@ TEMPLATE_GRAPH = "template.onnx"
 TRACK_GRAPH = "track.onnx"
 GOLDEN = "golden.npz"  # inputs with their outputs, to re-check on the device
 MODEL_CARD = "MODEL_CARD.md"
+PRECISIONS = ("fp32", "int8", "fp16")
 REQUIRED = (TEMPLATE_GRAPH, TRACK_GRAPH, GOLDEN, MODEL_CARD)
+
+
+def graph_file(graph: str, precision: str) -> str:
+    """Return the name of a graph's file: "track", "int8" -> "track.int8.onnx".
+
+    Args:
+        graph: "template" or "track".
+        precision: "fp32"; "int8" with explicit Q/DQ; "fp16" with its casts written out, for
+            engines that take types from the graph alone.
+    """
+    return f"{graph}.onnx" if precision == "fp32" else f"{graph}.{precision}.onnx"
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,6 +127,27 @@ class Parity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Int8Spec:
+    """How the INT8 graphs were made, and what they cost in tracking accuracy."""
+
+    method: str  # how ranges were chosen: minmax, percentile, entropy
+    calibration_sha256: str
+    calibration_windows: int  # search windows that ranges were taken from
+    clips: int  # labelled recordings, apart from those, that accuracy was measured on
+    budget: float  # mean success AUC that was allowed to be lost
+    success_auc: dict[str, float]  # "fp32", "int8", and each range method that was tried
+    lost: float  # fp32 - int8, mean over the clips
+    lost_low: float  # its paired bootstrap 95 % interval
+    lost_high: float
+    layers: int  # weighted layers of both graphs that compute in INT8
+    mac_share: float  # of the track graph's multiply-accumulates that are INT8, [0, 1]
+    floating: dict[str, str]  # weighted layers that do not -> why
+    # Largest absolute difference to fp32 per output on the golden vectors, by ONNX Runtime:
+    # an engine that is much further off computes something else.
+    gaps: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """What a bundle is: read once at load, never guessed."""
 
@@ -142,7 +163,7 @@ class Manifest:
     template: GraphSpec
     track: GraphSpec
     cached: dict[str, str]  # track input <- template output, constant between templates
-    precision: Literal["fp32"]
+    precision: Literal["fp32", "int8"]  # what runs where nothing else is asked for
     files: dict[str, str]  # file name -> sha256
     origin: Origin
     parity: dict[str, Parity]  # output name -> differences
@@ -150,3 +171,4 @@ class Manifest:
     carried: dict[str, str] = field(default_factory=dict)  # track input <- track output before
     initial: dict[str, str] = field(default_factory=dict)  # carried input <- template output
     tokens: TokenSpec | None = None
+    int8: Int8Spec | None = None

@@ -26,6 +26,7 @@ class Contender:
     bundle: Path | None = None  # a folder; None: the peer `run_name`
     backend: str = "auto"
     threads: int = 1
+    precision: str = "auto"
 
     def open(self) -> Tracker:
         """Load the tracker.
@@ -35,7 +36,12 @@ class Contender:
         """
         if self.bundle is None:
             return open_peer(self.run_name)
-        return open_tracker(bundle.read(self.bundle), backend=self.backend, threads=self.threads)
+        return open_tracker(
+            bundle.read(self.bundle),
+            backend=self.backend,
+            precision=self.precision,
+            threads=self.threads,
+        )
 
     @property
     def identity(self) -> dict[str, str]:
@@ -46,20 +52,22 @@ class Contender:
         return {
             "bundle": manifest.name,
             "bundle_sha256": sha256_of(self.bundle / bundle.MANIFEST),
-            "precision": manifest.precision,
+            "precision": self.precision,
             "backend": self.backend,
             "threads": str(self.threads),
         }
 
 
-def from_bundle(folder: Path, *, backend: str = "auto", threads: int = 1) -> Contender:
+def from_bundle(
+    folder: Path, *, backend: str = "auto", precision: str = "auto", threads: int = 1
+) -> Contender:
     """Return the bundle in `folder` as a contender, named as it names itself.
 
     Raises:
         BundleError: It is damaged, or none.
     """
     name = bundle.read(folder).manifest.name
-    return Contender(name, name, folder, backend, threads)
+    return Contender(name, name, folder, backend, threads, precision)
 
 
 def from_peer(name: str) -> list[Contender]:

@@ -8,8 +8,8 @@ from time import perf_counter_ns
 
 import numpy as np
 
-from thermedge.bundle import TRACK_GRAPH, Bundle
-from thermedge.runtime.backends import open_backend
+from thermedge.bundle import Bundle
+from thermedge.runtime.engines import open_engines
 from thermedge.runtime.sources.synthetic import open_synthetic
 from thermedge.runtime.tracker import open_tracker
 
@@ -37,7 +37,8 @@ def measure(bundle: Bundle, *, backend: str = "auto", scene: str = SCENE) -> Loo
     The two alternate, so that both see the same machine. Frames in which the target is
     missing run several windows or none; the median is of frames that track.
     """
-    alone = open_backend(backend, bundle.path(TRACK_GRAPH), bundle.manifest.track)
+    engines = open_engines(bundle, backend=backend)
+    alone = engines.track
     rng = np.random.default_rng(0)
     for array in alone.inputs.values():
         array[...] = rng.random(array.shape, np.float32)
@@ -56,7 +57,7 @@ def measure(bundle: Bundle, *, backend: str = "auto", scene: str = SCENE) -> Loo
             if track.state in ("tracking", "uncertain") and frame.index > _WARM_UP:
                 updates.append(updated - began)
                 networks.append(ran - updated)
-    alone.close()
+    engines.close()
     return LoopCost(
         statistics.median(networks) / 1e6, statistics.median(updates) / 1e6, len(updates)
     )

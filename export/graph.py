@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import logging
 import warnings
+from collections import Counter
 from pathlib import Path
 
 import onnx
@@ -14,6 +16,7 @@ from thermedge.manifest import GraphSpec
 from thermedge.models.net import TrackerNet, example
 from thermedge.tensors import TensorSpec
 
+_SCOPES = "pkg.torch.onnx.name_scopes"  # the modules that a node lies in, outermost first
 OPSET = 18  # TensorRT 10 takes 9 to 20, ONNX Runtime all; 8.5 needs 17
 
 
@@ -108,6 +111,7 @@ def _written(module: TemplateGraph | TrackGraph, feeds: dict[str, Tensor], path:
     assert program is not None
     model = program.model_proto
     del model.metadata_props[:]
+    _name_after_modules(model.graph)
     for node in model.graph.node:  # traces of this machine's paths
         del node.metadata_props[:]
         node.doc_string = ""
@@ -117,6 +121,20 @@ def _written(module: TemplateGraph | TrackGraph, feeds: dict[str, Tensor], path:
         inputs=tuple(_spec(name, tensor) for name, tensor in feeds.items()),
         outputs=tuple(_spec(name, tensor) for name, tensor in outputs.items()),
     )
+
+
+def _name_after_modules(graph: onnx.GraphProto) -> None:
+    """Call each node after the network's part it comes from: "trunk.0.0.Conv".
+
+    An engine's errors and reports name nodes: so they say where to look.
+    """
+    taken: Counter[str] = Counter()
+    for node in graph.node:
+        scopes = next((p.value for p in node.metadata_props if p.key == _SCOPES), "['']")
+        module = [*ast.literal_eval(scopes)][:-1][-1:]  # the innermost; behind it stands the call
+        name = ".".join([*filter(None, module), node.op_type]).removeprefix("net.")
+        taken[name] += 1
+        node.name = name if taken[name] == 1 else f"{name}_{taken[name]}"
 
 
 def _spec(name: str, tensor: Tensor) -> TensorSpec:

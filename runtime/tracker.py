@@ -321,19 +321,23 @@ class Tracker:
         return Window.around(self._motion.box, crop.search_factor, crop.search_px)
 
 
-def open_tracker(bundle: Bundle, *, backend: str = "auto", threads: int = 1) -> Tracker:
+def open_tracker(
+    bundle: Bundle, *, backend: str = "auto", precision: str = "auto", threads: int = 1
+) -> Tracker:
     """Load a bundle's two graphs into an engine.
+
+    Args:
+        bundle: The tracker.
+        backend: As for `engines.open_engines`.
+        precision: As for `engines.open_engines`.
+        threads: CPU threads of one inference.
 
     Raises:
         BackendError: The engine is unknown or refuses a graph.
+        BundleError: The bundle has no graphs of that precision.
         MissingDependencyError: The engine is not installed.
     """
-    from thermedge.bundle import TEMPLATE_GRAPH, TRACK_GRAPH
-    from thermedge.runtime.backends import open_backend
+    from thermedge.runtime.engines import open_engines
 
-    manifest = bundle.manifest
-    template = open_backend(
-        backend, bundle.path(TEMPLATE_GRAPH), manifest.template, threads=threads
-    )
-    track = open_backend(backend, bundle.path(TRACK_GRAPH), manifest.track, threads=threads)
-    return Tracker(manifest, template, track)
+    engines = open_engines(bundle, backend=backend, precision=precision, threads=threads)
+    return Tracker(bundle.manifest, engines.template, engines.track)

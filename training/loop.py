@@ -64,7 +64,8 @@ def train(
         text: The recipe's TOML.
         folder: Where checkpoint and log go; made if missing.
         data: The folder that the recipe's paths are relative to.
-        start_from: Checkpoint whose averaged weights a new run begins with.
+        start_from: Checkpoint whose averaged weights a new run begins with; of another
+            tracker, those that both have.
         workers: Processes that prepare pairs.
         threads: CPU threads for the network, 0 for all cores.
         report: Called after every step.
@@ -156,15 +157,20 @@ class _Run:
         self.before = saved.samples - saved.step * per_step(self.plan)
 
     def begin_with(self, other: Checkpoint) -> None:
-        if (other.tracker, other.size) != (self.plan.tracker, self.plan.size):
+        """Take over the averaged weights; from another tracker those of equal name and shape."""
+        known, given = self.net.state_dict(), other.part("average")
+        taken = {k: v for k, v in given.items() if k in known and known[k].shape == v.shape}
+        if not any(tensor.ndim > 1 for tensor in taken.values()):
             raise RecipeError(
-                f"The run can't start from a {other.tracker} {other.size} checkpoint: "
-                f"the recipe trains a {self.plan.tracker} {self.plan.size}.",
-                "Give a checkpoint of the same tracker and size.",
+                f"The run can't start from a {other.tracker} {other.size} checkpoint: it shares "
+                f"no weights with the recipe's {self.plan.tracker} {self.plan.size}.",
+                "Give a checkpoint of the same tracker and size, or one with the same trunk.",
             )
-        self.net.load_state_dict(other.part("average"))
-        self.average.load_state_dict(other.part("average"))
-        self.before = other.samples
+        log.info("%d of %d tensors come from the checkpoint", len(taken), len(known))
+        self.net.load_state_dict(known | taken)
+        self.average.load_state_dict(known | taken)
+        if (other.tracker, other.size) == (self.plan.tracker, self.plan.size):
+            self.before = other.samples
 
     def learn(self, batch: dict[str, Tensor]) -> Parts:
         """Take one optimiser step."""

@@ -1,0 +1,69 @@
+"""Tracking accuracy of a bundle in one precision, clip by clip."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from thermedge.errors import DatasetError
+from thermedge.evaluation import contenders, jobs, plan, scores
+from thermedge.evaluation.metrics import PLAIN
+from thermedge.evaluation.scores import Interval, SequenceScore
+from thermedge.evaluation.sequences import Sequence as Clip
+
+MEASURE = "success_auc"
+
+Scores = Mapping[str, SequenceScore]
+
+
+def measure(
+    folder: Path,
+    clips: Sequence[Clip],
+    precision: str,
+    *,
+    workers: int = 1,
+    tick: Callable[[], None] = lambda: None,
+) -> dict[str, SequenceScore]:
+    """Run the bundle in `folder` over labelled clips by ONNX Runtime, one pass each.
+
+    Args:
+        folder: A bundle.
+        clips: With the truth about their targets.
+        precision: "fp32" or "int8".
+        workers: Processes.
+        tick: Called after every clip.
+
+    Returns:
+        Clip name -> its score.
+
+    Raises:
+        DatasetError: The tracker threw on a clip.
+    """
+    protocol = plan.read("short")
+    contender = contenders.from_bundle(folder, backend="ort", precision=precision)
+    found = {}
+    for done in jobs.run_all(
+        [jobs.Job(clip, (contender,), protocol) for clip in clips], workers=workers
+    ):
+        clip = done.job.sequence
+        (result,) = done.results.values()
+        if result.error:
+            raise DatasetError(
+                f"The tracker failed on {clip.name}: {result.error}.",
+                "Leave this recording out of the calibration set, and tell us.",
+            )
+        found[clip.name] = scores.of_sequence(result, clip, PLAIN, protocol)
+        tick()
+    return found
+
+
+def mean(found: Scores) -> float:
+    """Return the mean success AUC."""
+    return float(np.mean([score.measures[MEASURE] for score in found.values()]))
+
+
+def lost(before: Scores, after: Scores) -> Interval:
+    """Return before - after, its mean and its paired bootstrap 95 % interval."""
+    return scores.difference(before, after, MEASURE)[0]

@@ -1,0 +1,103 @@
+"""Which engine and which precision a tracker runs in, where nobody chose."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+from thermedge.bundle import Bundle, graph_file
+from thermedge.errors import BackendError, BundleError, ThermedgeError
+from thermedge.runtime import golden
+from thermedge.runtime.backends import open_backend
+from thermedge.runtime.backends.base import Backend
+
+log = logging.getLogger(__name__)
+
+PRECISIONS = ("auto", "fp32", "int8")
+# Engines on which explicit symmetric Q/DQ is faster than fp32. ONNX Runtime's CPU kernels
+# take 1.3 times as long for it.
+_FASTER_IN_INT8 = ("openvino", "trt")
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """A bundle's two graphs, loaded."""
+
+    template: Backend
+    track: Backend
+    backend: str  # a key of BACKENDS
+    precision: str  # "fp32", "int8"
+
+    def close(self) -> None:
+        """Close both. Calling it twice is allowed."""
+        self.template.close()
+        self.track.close()
+
+
+def open_engines(
+    bundle: Bundle, *, backend: str = "auto", precision: str = "auto", threads: int = 1
+) -> Engines:
+    """Load a bundle's two graphs.
+
+    "auto" takes OpenVINO where it is installed and computes the bundle's golden vectors,
+    else ONNX Runtime; and INT8 where the bundle has it and the engine is faster with it.
+
+    Args:
+        bundle: Where the graphs come from.
+        backend: A key of BACKENDS, or "auto".
+        precision: One of PRECISIONS.
+        threads: CPU threads of one inference.
+
+    Raises:
+        BackendError: The engine or the precision is unknown, or the engine refuses a graph.
+        BundleError: The bundle has no graphs of that precision.
+        MissingDependencyError: The engine is not installed.
+    """
+    if precision not in PRECISIONS:
+        raise BackendError(
+            f"No precision is called {precision!r}.", f"Choose one of {', '.join(PRECISIONS)}."
+        )
+    if backend == "auto" and find_spec("openvino") is not None:
+        with suppress(BackendError):
+            return _checked(bundle, precision, threads)
+    return _opened(bundle, "ort" if backend == "auto" else backend, precision, threads)
+
+
+def _checked(bundle: Bundle, precision: str, threads: int) -> Engines:
+    """Load OpenVINO, and keep it if it computes what was exported."""
+    try:
+        engines = _opened(bundle, "openvino", precision, threads)
+    except BackendError as error:
+        log.warning("ONNX Runtime runs the tracker: %s", error.problem)
+        raise
+    try:
+        golden.compare(bundle, engines.template, engines.track, engines.precision)
+    except ThermedgeError as error:
+        engines.close()
+        if isinstance(error, BackendError):
+            log.warning("ONNX Runtime runs the tracker, not OpenVINO: %s", error.problem)
+        raise
+    return engines
+
+
+def _opened(bundle: Bundle, backend: str, precision: str, threads: int) -> Engines:
+    manifest = bundle.manifest
+    if precision == "auto":
+        precision = manifest.precision if backend in _FASTER_IN_INT8 else "fp32"
+    files = {graph: graph_file(graph, precision) for graph in ("template", "track")}
+    if precision == "int8" and manifest.int8 is None:
+        raise BundleError(
+            f"The bundle {bundle.folder} has no INT8 graphs.",
+            "Choose --precision fp32, or export it with --precision int8 --calibration SET.",
+        )
+    template = open_backend(
+        backend, bundle.path(files["template"]), manifest.template, threads=threads
+    )
+    try:
+        track = open_backend(backend, bundle.path(files["track"]), manifest.track, threads=threads)
+    except ThermedgeError:
+        template.close()
+        raise
+    return Engines(template, track, backend, precision)
