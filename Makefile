@@ -3,7 +3,7 @@
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-graphs test-overfit test-camera test-arm64 check lint types bench wheel clean
+.PHONY: help demo test test-graphs test-overfit test-camera test-arm64 test-browser check lint types bench wheel clean
 .NOTPARALLEL: # two editable installs at once would write the same files
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
@@ -21,6 +21,9 @@ test-graphs: .venv/dev/rtx ## Build every graph with NVIDIA's parser, without a 
 
 test-overfit: .venv/dev/ready ## Train every tracker on a few scenes until it follows them
 	.venv/dev/bin/python -m pytest -m overfit tests/test_overfit.py
+
+test-browser: .venv/dev/ready ## Open the preview in Chromium; pictures in build/browser
+	.venv/dev/bin/python -m pytest -m browser tests/browser -rs
 
 test-camera: .venv/dev/ready ## Run the wheel against real V4L2 drivers in a virtual machine
 	.venv/dev/bin/python tests/camera_vm/run.py camera --checks '$(CHECKS)'
@@ -56,14 +59,14 @@ FOLDERS = $(filter-out core,$(patsubst %/__init__.py,%,$(wildcard */__init__.py)
 	.venv/dev/bin/python -m pip install --quiet --constraint constraints.txt --no-build-isolation --editable '.[$(DEV),rtx]' && touch $@
 
 # Everything that the tests look at, but NVIDIA's parser, which weighs 100 MB.
-DEV = camera,dev,export,mavlink,metrics,mqtt
+DEV = camera,dev,export,mavlink,metrics,mqtt,openvino,preview
 ENVIRONMENTS := .venv/demo .venv/dev .venv/bench
 .venv/demo/ready: THERMEDGE = .
 .venv/dev/ready: THERMEDGE = '.[$(DEV)]'
 # Both builds of OpenCV provide cv2 and overwrite each other. So this one has setup.cfg's
 # dependencies by name, with the build that brings KCF and CSRT in place of the plain one.
 .venv/bench/ready: THERMEDGE = . --no-deps
-.venv/bench/ready: FIRST = numpy opencv-contrib-python-headless onnxruntime rich "tomli; python_version < '3.11'"
+.venv/bench/ready: FIRST = numpy opencv-contrib-python-headless onnxruntime openvino rich "tomli; python_version < '3.11'"
 
 $(ENVIRONMENTS:=/ready): %/ready: setup.cfg constraints.txt
 	@$(NEW_ENOUGH) || { echo >&2 "$(TOO_OLD)"; exit 2; }; $(HAS_VENV) || { echo >&2 "$(NO_VENV)"; exit 2; }

@@ -45,6 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--max-frames", type=int, default=300, help="per sequence; default: 300")
     parser.add_argument("--backend", default="auto", help="inference engine of the bundles")
     parser.add_argument(
+        "--only",
+        choices=("accuracy", "time"),
+        help="leave out the other half: accuracy on all frames, or time in turns on some, "
+        "start-up, memory and disk",
+    )
+    parser.add_argument(
         "--workers",
         type=int,
         default=1,
@@ -53,13 +59,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run everybody over the same frames, and print the table."""
+    """Run everybody over the same frames, and print the tables."""
+    from thermedge.evaluation import datasets
+
+    data = [datasets.read(folder) for folder in args.data or _recordings()]
+    status = 0
+    if args.only != "time":
+        status = _print_accuracy(args, data)
+    if args.only != "accuracy":
+        from thermedge.commands import bench_times
+
+        bench_times.run(args, data)
+    return status
+
+
+def _print_accuracy(args: argparse.Namespace, data: list[DataSet]) -> int:
     from dataclasses import replace
 
     from thermedge.bundles import find
-    from thermedge.evaluation import contenders, datasets, plan, scoreboard
+    from thermedge.evaluation import contenders, plan, scoreboard
 
-    data = [datasets.read(folder) for folder in args.data or _recordings()]
     rivals = [
         contenders.from_bundle(find(name), backend=args.backend)
         for name in args.bundle or ["default"]

@@ -13,6 +13,13 @@ from typing import TYPE_CHECKING
 
 from thermedge.commands import guarded
 from thermedge.commands.options import add_target, add_tracker
+from thermedge.commands.track_preview import (
+    add_preview,
+    check_preview,
+    opened_preview,
+    watchable,
+)
+from thermedge.commands.track_profile import add_profile, profiled, summary_of
 from thermedge.commands.track_report import journal, live_line, print_summary
 
 if TYPE_CHECKING:
@@ -44,6 +51,7 @@ outputs (--out, as often as wanted):
   A network that fails costs messages, never the track.
 
 examples:
+  track-camera synthetic: --preview       # open the address it prints; Ctrl-C ends it
   track-camera synthetic: --video scene.mp4
   track-camera clip.mp4 --init 120,80,24,16 --out tracks.jsonl --video seen.mp4
   track-camera v4l2:auto --auto hottest --out udp://192.168.1.20:5600
@@ -65,7 +73,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
-    parser.add_argument("source", help="a camera, file, folder, or URI; see below")
+    parser.add_argument("source", nargs="?", help="a camera, file, folder, or URI; see below")
+    parser.add_argument(
+        "--self-test",
+        action="store_true",
+        help="track nothing: prove that the bundle works on this machine, exit 0 or 1",
+    )
     add_target(parser)
     tracker = parser.add_argument_group("tracker")
     add_tracker(tracker)
@@ -91,6 +104,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="[ADDR:]PORT",
         help="serve figures for Prometheus; without ADDR to this machine alone",
     )
+    add_preview(parser)
+    add_profile(parser)
     frames = parser.add_argument_group("frames")
     frames.add_argument("--start-frame", type=int, default=0, metavar="N", help="begin at frame N")
     frames.add_argument("--max-frames", type=int, metavar="N", help="stop after N frames")
@@ -98,34 +113,52 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Track, show a live line and a closing table on stderr, and return the exit status."""
+    if args.self_test:
+        from thermedge.commands import self_test
+
+        return self_test.run(args)
     from rich.console import Console
 
     from thermedge.bundle import read
     from thermedge.bundles import find
     from thermedge.runtime.golden import check
     from thermedge.runtime.health import Notifier
+    from thermedge.runtime.preview.pace import Pace
     from thermedge.runtime.recording import parse_record
     from thermedge.runtime.sinks import check_target
     from thermedge.runtime.sources import open_source
-    from thermedge.runtime.summary import Summary
     from thermedge.runtime.tracker import open_tracker
 
     _check_numbers(args)
     for name in args.out:
         check_target(name)
     record = parse_record(args.record) if args.record is not None else None
+    check_preview(args)
     bundle = read(find(args.bundle))
     if args.check_golden:
-        check(bundle, backend=args.backend)
-    console, summary = Console(stderr=True), Summary()
+        check(bundle, backend=args.backend, precision=args.precision)
+    console, summary = Console(stderr=True), summary_of(args)
     watchers: list[Callable[[Track, Summary], None]] = []
     with ending_on_sigterm(), journal(console), ExitStack() as opened:
         tracker = opened.enter_context(
-            open_tracker(bundle, backend=args.backend, threads=args.threads)
+            open_tracker(
+                bundle, backend=args.backend, precision=args.precision, threads=args.threads
+            )
         )
-        source = opened.enter_context(open_source(args.source, start_frame=args.start_frame))
-        control = _control(args.control, opened, watchers)
+        source = opened.enter_context(open_source(watchable(args), start_frame=args.start_frame))
+        opened.enter_context(profiled(args, bundle, tracker, source, summary))
+        control = _control(args, opened, watchers)
         target, orders = _target(args, source, control)
+        also: list[Sink] = []
+        if args.preview is not None and control is not None:
+            preview = opened_preview(
+                args, source, control, summary=summary, record=record, tracker=bundle.manifest.name
+            )
+            opened.enter_context(preview)
+            also, record = [preview.feed, preview.recorder], None
+            orders = [*orders, *([] if source.live else [Pace()])]
+            watchers.append(preview.frame)
+            console.print(f"preview: {preview.address}", highlight=False, soft_wrap=True)
         if args.metrics is not None:
             watchers.append(_metrics(args.metrics, summary, opened))
         watchers.append(opened.enter_context(Notifier()).frame)
@@ -140,6 +173,7 @@ def run(args: argparse.Namespace) -> int:
             source_name=args.source,
             orders=orders,
             max_frames=args.max_frames,
+            also=also,
             watchers=watchers,
             summary=summary,
         )
@@ -257,15 +291,18 @@ def _recording(
 
 
 def _control(
-    path: Path | None, opened: ExitStack, watchers: list[Callable[[Track, Summary], None]]
+    args: argparse.Namespace,
+    opened: ExitStack,
+    watchers: list[Callable[[Track, Summary], None]],
 ) -> Control | None:
-    if path is None:
+    if args.control is None and args.preview is None:
         return None
     from thermedge.runtime.control import Control
     from thermedge.runtime.control_socket import ControlSocket
 
     control = Control()
-    opened.enter_context(ControlSocket(path, control))
+    if args.control is not None:
+        opened.enter_context(ControlSocket(args.control, control))
     watchers.append(control.publish)
     return control
 
@@ -296,20 +333,26 @@ def _target(
         return WindowChooser(is_live=source.live), orders
     if isinstance(source, Orders):  # a recording brings those that it was made with
         return None, [source, *orders]
-    if control is not None:
+    if control is not None and (args.control is not None or source.start_box is None):
         return None, orders
     if source.start_box is None:
         raise TargetError(
             "No target was given: --init is missing.",
             "Give its box in the first frame in px: --init X,Y,W,H; or --auto hottest, "
-            "--select, or --control PATH.",
+            "--select, --preview, or --control PATH.",
         )
     return source.start_box, orders
 
 
 def _check_numbers(args: argparse.Namespace) -> None:
-    from thermedge.errors import ThermedgeError
+    from thermedge.errors import SourceError, ThermedgeError
 
+    if args.source is None:
+        raise SourceError(
+            "No source was given.",
+            "Name a camera, recording or scene: v4l2:auto, clip.mp4, synthetic:; "
+            "or ask for --self-test.",
+        )
     for flag, value, least in (
         ("--start-frame", args.start_frame, 0),
         ("--max-frames", args.max_frames, 1),

@@ -9,6 +9,7 @@ ThermedgeError
 ├── TargetError              the box that a track should start from is impossible
 ├── RecipeError              a training recipe, its data or its checkpoint is wrong
 ├── DatasetError             an evaluation data set or result file has another layout
+├── CalibrationError         calibration data is missing, damaged or of another tracker
 └── MissingDependencyError   a package that this path needs is not installed
 """
 
@@ -61,6 +62,10 @@ class RecipeError(ThermedgeError):
 
 class DatasetError(ThermedgeError):
     """An evaluation data set or a result file has another layout than expected."""
+
+
+class CalibrationError(ThermedgeError):
+    """Calibration data is missing, damaged, or was made for another tracker."""
 
 
 class MissingDependencyError(ThermedgeError):

@@ -18,9 +18,12 @@ _REMEDY = {
     "pymavlink": "pip install 'thermedge[mavlink]'",
     "rich": "pip install rich",
     "safetensors": "pip install 'thermedge[export]' on the workstation",
+    "starlette": "pip install 'thermedge[preview]'",
     "tensorrt": "install JetPack's python3-libnvinfer on the board",
     "tensorrt_rtx_bindings": "pip install 'thermedge[rtx]' on a workstation with Linux",
     "torch": "pip install 'thermedge[export]' on the workstation; boards do not need torch",
+    "uvicorn": "pip install 'thermedge[preview]'",
+    "websockets": "pip install 'thermedge[preview]'",
 }
 
 

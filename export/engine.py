@@ -81,8 +81,8 @@ def build(trt: Any, graph: Path, options: Options, progress: Progress | None = N
     flags = _set_flags(generation, config, options)
     if options.dla_core is not None:
         _use_dla(trt, builder, config, options)
-    cache = config.create_timing_cache(options.timing_cache)
-    config.set_timing_cache(cache, False)
+    if generation.keeps_timings:
+        config.set_timing_cache(config.create_timing_cache(options.timing_cache), False)
     stopped: list[bool] = []
     kept = generation.watch(config, _stoppable(progress, stopped)) if progress else None
     memory = builder.build_serialized_network(network, config)
@@ -95,7 +95,7 @@ def build(trt: Any, graph: Path, options: Options, progress: Progress | None = N
             log,
             "Rewrite the part that is named in a form that builds, or choose another precision.",
         )
-    timing = bytes(config.get_timing_cache().serialize())
+    timing = bytes(config.get_timing_cache().serialize()) if generation.keeps_timings else b""
     return Built(bytes(memory), time.monotonic() - began, flags, timing)
 
 

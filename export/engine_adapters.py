@@ -24,7 +24,7 @@ class TensorRT8:
     """TensorRT 8.5 and 8.6: batches must be asked for, errors have numbers, no progress."""
 
     is_strongly_typed = False
-    tells_progress = False
+    keeps_timings = True
 
     def __init__(self, trt: Any) -> None:
         self.trt = trt
@@ -53,8 +53,6 @@ class TensorRT8:
 class TensorRT10(TensorRT8):
     """TensorRT 10: batches are a matter of course, errors name the node, builds are watched."""
 
-    tells_progress = True
-
     def network_flags(self) -> int:
         """Return the argument of `create_network`."""
         return 0
@@ -70,7 +68,7 @@ class TensorRT10(TensorRT8):
 
 
 class TensorRT11(TensorRT10):
-    """TensorRT 11 and TensorRT-RTX: the graph says every type, there are no flags for it."""
+    """TensorRT 11: the graph says every type, there are no flags for it."""
 
     is_strongly_typed = True
 
@@ -83,6 +81,12 @@ class TensorRT11(TensorRT10):
         return ()
 
 
+class TensorRTX(TensorRT11):
+    """TensorRT-RTX: as TensorRT 11, but it chooses kernels when an engine is loaded."""
+
+    keeps_timings = False
+
+
 def adapter(trt: Any) -> TensorRT8:
     """Return the adapter of the installed TensorRT.
 
@@ -90,7 +94,7 @@ def adapter(trt: Any) -> TensorRT8:
         BackendError: No generation that we know.
     """
     if "rtx" in trt.__name__:
-        return TensorRT11(trt)
+        return TensorRTX(trt)
     major = trt_library.version(trt)[0]
     known = {8: TensorRT8, 10: TensorRT10, 11: TensorRT11}
     if major not in known:

@@ -30,9 +30,7 @@ class Verdict:
     p99_ms: float
 
 
-def judge(
-    bundle: Bundle, precision: str, template: Backend, track: Backend, *, scene: str = SCENE
-) -> Verdict:
+def judge(bundle: Bundle, precision: str, template: Backend, track: Backend) -> Verdict:
     """Run golden vectors, and a scene beside ONNX Runtime; the engines stay open.
 
     Raises:
@@ -40,7 +38,7 @@ def judge(
     """
     gaps = golden.compare(bundle, template, track, precision)
     p50_ms, p99_ms = _latency(track)
-    overlap = _overlap(bundle, template, track, scene)
+    overlap = _overlap(bundle, template, track)
     if not overlap >= LEAST_OVERLAP:
         raise BackendError(
             f"The {precision} engine does not track as ONNX Runtime does: their boxes have "
@@ -61,13 +59,13 @@ def _latency(track: Backend) -> tuple[float, float]:
     return statistics.median(times), statistics.quantiles(times, n=100)[98]
 
 
-def _overlap(bundle: Bundle, template: Backend, track: Backend, scene: str) -> float:
+def _overlap(bundle: Bundle, template: Backend, track: Backend) -> float:
     """Return the mean IoU of the boxes of these engines and of ONNX Runtime in fp32."""
     tried = Tracker(bundle.manifest, template, track)  # not closed: it would close the engines
     reference = open_engines(bundle, backend="ort", precision="fp32")
     known = Tracker(bundle.manifest, reference.template, reference.track)
     shared: list[float] = []
-    with known, open_synthetic(scene) as source:
+    with known, open_synthetic(SCENE) as source:
         for frame in source:
             if not known.started:
                 known.init(frame, source.start_box)

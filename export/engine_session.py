@@ -93,7 +93,12 @@ class Session:
                 device = self._open()
                 stack.callback(device.close)
                 opened[graph] = TrtBackend(
-                    self._trt, device, made.data, specs[graph], dla_core=self._dla_core
+                    self._trt,
+                    device,
+                    made.data,
+                    specs[graph],
+                    precision=job.precision,
+                    dla_core=self._dla_core,
                 )
                 stack.callback(opened[graph].close)
             layers = {
@@ -139,7 +144,8 @@ class Session:
         )
         tell = None if progress is None else lambda done: progress(graph, done)
         built = engine.build(self._trt, job.sources[graph], options, tell)
-        self._keep_timings(built.timing_cache)
+        if built.timing_cache:
+            self._keep_timings(built.timing_cache)
         return built
 
     def _timings(self) -> bytes:

@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 
 from thermedge import bundle
 from thermedge.bundle import graph_file
+from thermedge.calibration.clips import ClipRef
 from thermedge.calibration.samples import CalibrationSet
-from thermedge.errors import BundleError
+from thermedge.errors import BundleError, CalibrationError
+from thermedge.evaluation import datasets
 from thermedge.evaluation.sequences import Sequence as Clip
 from thermedge.export import accuracy, sensitivity
 from thermedge.export.accuracy import Scores
@@ -220,6 +222,27 @@ class _Work:
                 return golden.differences(whole, engines.template, engines.track)
             finally:
                 engines.close()
+
+
+def clips_of(refs: Sequence[ClipRef]) -> tuple[Clip, ...]:
+    """Open the labelled recordings that a calibration set holds back.
+
+    Raises:
+        CalibrationError: One is not where it was, or its labels changed.
+        DatasetError: A data set can't be read.
+    """
+    found = []
+    for ref in refs:
+        known = {clip.name: clip for clip in datasets.read(ref.folder, ref.layout).sequences}
+        clip = known.get(ref.name)
+        if clip is None or clip.digest != ref.labels:
+            raise CalibrationError(
+                f"The held-back recording {ref.name} of {ref.folder} "
+                f"{'is gone' if clip is None else 'has other labels now'}.",
+                "Put it back as it was, or make the calibration set again.",
+            )
+        found.append(clip)
+    return tuple(found)
 
 
 def check_clips(request: Request) -> None:

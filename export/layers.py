@@ -33,7 +33,8 @@ def layers(model: onnx.ModelProto, *, state: Collection[str] = ()) -> tuple[Laye
     """Return the weighted operations of a graph in their order, with what may become INT8.
 
     Floating point stay: what reads a graph input, what an output is read from without
-    another weighted layer between, what has no constant weight, and what lies on the way from `state` back to a state.
+    another weighted layer between, what has no constant weight, and what lies on the way
+    from `state` back to a state.
 
     Args:
         model: Static, as `export.graph.to_onnx` writes it.

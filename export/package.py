@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
 import subprocess
-import tempfile
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -15,10 +12,10 @@ import numpy as np
 
 import thermedge
 from thermedge import bundle
-from thermedge.errors import BundleError
-from thermedge.export import graph, parity
+from thermedge.export import copies, graph, parity
+from thermedge.export.copies import Finish, unchanged
 from thermedge.export.settings import Settings
-from thermedge.files import sha256_of, sync
+from thermedge.files import sha256_of
 from thermedge.manifest import FORMAT, DataCredit, Manifest, Origin
 from thermedge.models import checkpoint as checkpoints
 from thermedge.models.checkpoint import Checkpoint
@@ -30,46 +27,34 @@ _LICENCE = "Apache-2.0"
 _DECISIVE = ("core", "models", "runtime", "export")  # folders whose code makes a bundle
 
 
-def export(checkpoint_path: Path, settings: Settings, folder: Path, name: str) -> Manifest:
+def export(
+    checkpoint_path: Path,
+    settings: Settings,
+    folder: Path,
+    name: str,
+    *,
+    finish: Finish = unchanged,
+) -> Manifest:
     """Turn a checkpoint into the bundle `folder`.
 
     An older bundle of that name is replaced once the new one is complete and verified.
+
+    Args:
+        checkpoint_path: Of a training run.
+        settings: The constants of the online loop.
+        folder: Where the bundle goes.
+        name: What it is called.
+        finish: Adds files to the unfinished bundle, as other precisions, and returns the
+            manifest with what is to be said of them; the files' checksums are added after.
 
     Raises:
         RecipeError: The checkpoint can't be read.
         BundleError: `folder` holds something that is not a bundle, or can't be written.
         ThermedgeError: The exported graphs do not compute what was trained.
     """
-    folder = Path(os.path.abspath(folder))  # "." has no name beside which to write
-    _check_target(folder)
     saved = checkpoints.load(checkpoint_path)
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    except OSError as error:
-        raise BundleError(
-            f"{folder} can't be written: {error.strerror}.", "Choose another folder with -o."
-        ) from error
-    try:
-        draft.chmod(0o755)
-        manifest = _fill(draft, saved, sha256_of(checkpoint_path), settings, name)
-        bundle.read(draft)
-        _take_place(draft, folder)
-    except OSError as error:
-        raise BundleError(
-            f"{folder} can't be completed: {error.strerror}.",
-            "Free space on its disk, or choose another folder with -o; nothing there was changed.",
-        ) from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-    return manifest
-
-
-def _check_target(folder: Path) -> None:
-    if folder.exists() and not (folder / bundle.MANIFEST).is_file():
-        raise BundleError(
-            f"{folder} exists and is not a bundle.", "Choose another name with -o: nothing is lost."
-        )
+    sha256 = sha256_of(checkpoint_path)
+    return copies.write(folder, lambda draft: _fill(draft, saved, sha256, settings, name), finish)
 
 
 def _fill(
@@ -88,7 +73,7 @@ def _fill(
     (draft / bundle.MODEL_CARD).write_text(
         model_card(name, saved, origin, counts), encoding="utf-8"
     )
-    manifest = Manifest(
+    return Manifest(
         format=FORMAT,
         name=name,
         tracker=saved.tracker,
@@ -105,13 +90,11 @@ def _fill(
         initial=dict(net.initial),
         tokens=settings.tokens,
         precision="fp32",
-        files={file: sha256_of(draft / file) for file in bundle.REQUIRED},
+        files={},
         origin=origin,
         parity=gaps,
         licence=_LICENCE,
     )
-    (draft / bundle.MANIFEST).write_text(bundle.manifest_text(manifest), encoding="utf-8")
-    return manifest
 
 
 def _write_golden(path: Path, golden: list[tuple[parity.Arrays, parity.Arrays]]) -> None:
@@ -207,21 +190,3 @@ It is a re-design after the paper of that name, not a reproduction; see the modu
 What is not like the training data above is untested, visible-light pictures among it.
 It follows one target; two look-alikes that cross can swap.
 """
-
-
-def _take_place(draft: Path, folder: Path) -> None:
-    for path in draft.iterdir():
-        sync(path)
-    sync(draft)
-    old = folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        folder.rename(old)
-    try:
-        draft.rename(folder)
-    except OSError:
-        if old.exists():
-            old.rename(folder)
-        raise
-    sync(folder.parent)
-    shutil.rmtree(old, ignore_errors=True)

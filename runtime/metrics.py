@@ -15,40 +15,31 @@ from thermedge.runtime.track import Track
 _LOOPBACK = "127.0.0.1"
 
 
-class MetricsServer:
-    """Serves /metrics over HTTP, in a thread of its own, until it is closed.
+class Figures:
+    """Reads the figures from the run's summary whenever they are asked for.
 
-    Nothing is counted per frame: the figures are read from the run's summary whenever
-    they are asked for.
+    Nothing is counted per frame.
 
     Args:
-        address: [ADDRESS:]PORT; this machine alone can ask when no address is given.
         summary: Of the run.
+        purpose: Who needs prometheus-client, should it be missing.
 
     Raises:
-        ThermedgeError: `address` is impossible or in use.
         MissingDependencyError: prometheus-client is not installed.
     """
 
-    def __init__(self, address: str, summary: Summary) -> None:
-        host, port = parse_address(address)
-        self._prometheus = require("prometheus_client", "--metrics")
-        self._core = require("prometheus_client.core", "--metrics")
+    def __init__(self, summary: Summary, *, purpose: str = "--metrics") -> None:
+        self._prometheus = require("prometheus_client", purpose)
+        self._core = require("prometheus_client.core", purpose)
         self._summary = summary
         self._newest: tuple[Track, float] | None = None
-        registry = self._prometheus.CollectorRegistry()
-        registry.register(self)
-        try:
-            self._server, self._thread = self._prometheus.start_http_server(
-                port, host, registry=registry
-            )
-        except OSError as error:
-            raise ThermedgeError(
-                f"Metrics can't be served at {host}:{port}: {error.strerror}.",
-                "Name a free address and port, for example --metrics 9464",
-            ) from error
-        self.port: int = self._server.server_port
-        self._is_open = True
+        self._registry = self._prometheus.CollectorRegistry()
+        self._registry.register(self)
+
+    def text(self) -> bytes:
+        """Return the figures in Prometheus' text format."""
+        found: bytes = self._prometheus.generate_latest(self._registry)
+        return found
 
     def frame(self, track: Track, summary: Summary) -> None:
         """Note the newest result."""
@@ -75,20 +66,6 @@ class MetricsServer:
             yield self._gauge("score", "Of the last frame with a target", track.score)
         yield self._stages(summary)
 
-    def close(self) -> None:
-        """Stop serving. Calling it twice is allowed."""
-        if self._is_open:
-            self._is_open = False
-            self._server.shutdown()
-            self._server.server_close()
-            self._thread.join()
-
-    def __enter__(self) -> MetricsServer:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
-
     def _total(self, name: str, text: str, value: float) -> Any:
         return self._core.CounterMetricFamily(f"thermedge_{name}", text, value=value)
 
@@ -109,6 +86,48 @@ class MetricsServer:
             for quantile, value in zip(("0.5", "0.95", "0.99"), values, strict=True):
                 family.add_metric([stage, quantile], value / 1e3)
         return family
+
+
+class MetricsServer(Figures):
+    """Serves /metrics over HTTP, in a thread of its own, until it is closed.
+
+    Args:
+        address: [ADDRESS:]PORT; this machine alone can ask when no address is given.
+        summary: Of the run.
+
+    Raises:
+        ThermedgeError: `address` is impossible or in use.
+        MissingDependencyError: prometheus-client is not installed.
+    """
+
+    def __init__(self, address: str, summary: Summary) -> None:
+        host, port = parse_address(address)
+        super().__init__(summary)
+        try:
+            self._server, self._thread = self._prometheus.start_http_server(
+                port, host, registry=self._registry
+            )
+        except OSError as error:
+            raise ThermedgeError(
+                f"Metrics can't be served at {host}:{port}: {error.strerror}.",
+                "Name a free address and port, for example --metrics 9464",
+            ) from error
+        self.port: int = self._server.server_port
+        self._is_open = True
+
+    def close(self) -> None:
+        """Stop serving. Calling it twice is allowed."""
+        if self._is_open:
+            self._is_open = False
+            self._server.shutdown()
+            self._server.server_close()
+            self._thread.join()
+
+    def __enter__(self) -> MetricsServer:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
 
 def parse_address(text: str) -> tuple[str, int]:

@@ -1,6 +1,7 @@
 """How hypothesis behaves here, and one run from a recipe to a bundle that many tests look at."""
 
 import contextlib
+import importlib.util
 import io
 import os
 from pathlib import Path
@@ -60,6 +61,25 @@ data = "scenes"
 how = "patch"
 share = 0.5
 """
+
+
+@pytest.fixture(scope="session")
+def recorded_tensorrt():
+    """Return a function that makes the module tensorrt of a version, from its recorded API."""
+    return _beside("recorded_tensorrt").Recorded
+
+
+@pytest.fixture(scope="session")
+def host_gpu():
+    """The module host_gpu: a GPU of host memory, and engines that compute with numpy."""
+    return _beside("host_gpu")
+
+
+def _beside(name):
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="session")

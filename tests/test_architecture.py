@@ -22,7 +22,7 @@ BELOW = {
     "runtime": {"core", "board_configs"},
     "calibration": {"core", "runtime"},
     "evaluation": {"core", "board_configs", "runtime"},
-    "profiling": {"core", "board_configs", "runtime"},
+    "profiling": {"core", "board_configs", "runtime", "evaluation"},
     "flashing": {"core", "board_configs"},
     "models": {"core"},
     "training": {"core", "runtime", "models", "evaluation"},
@@ -33,7 +33,7 @@ BELOW = {
 OTHERS = {
     "core": {"numpy", "tomli"},
     "runtime": {"numpy", "cv2"},
-    "calibration": {"numpy"},
+    "calibration": {"numpy", "cv2"},
     "evaluation": {"numpy"},
     "profiling": {"numpy"},
     "models": {"torch", "safetensors"},

@@ -12,7 +12,11 @@ from thermedge.manifest import GraphSpec
 from thermedge.runtime.backends.base import Backend
 
 # name -> where it is; "auto" takes the first one that is installed.
-BACKENDS = {"ort": "thermedge.runtime.backends.ort:OrtBackend"}
+BACKENDS = {
+    "ort": "thermedge.runtime.backends.ort:OrtBackend",
+    "openvino": "thermedge.runtime.backends.ov:OpenVinoBackend",
+    "trt": "thermedge.runtime.backends.trt:open_engine",
+}
 
 
 def open_backend(name: str, graph: Path, spec: GraphSpec, *, threads: int = 1) -> Backend:

@@ -26,22 +26,25 @@ class SyntheticSource:
         spec: The scene.
         realtime: Keep to the sensor's rate; frames that are not taken in time are
             skipped, as a camera does. Otherwise each frame waits to be asked for.
+        endless: Keep to the rate, and turn round at either end of the scene: it never
+            jumps, and never ends.
     """
 
-    def __init__(self, spec: SceneSpec, *, realtime: bool = False) -> None:
+    def __init__(self, spec: SceneSpec, *, realtime: bool = False, endless: bool = False) -> None:
         self._scene = Scene(spec)
         self._bits = spec.sensor.bits
         self._stopped = threading.Event()
         self.width_px, self.height_px = spec.width_px, spec.height_px
         self.rate_hz = spec.rate_hz
-        self.live = realtime
+        self.live = realtime or endless
         self.faults: dict[str, int] = {}
-        self.num_frames: int | None = spec.num_frames
+        self.num_frames: int | None = None if endless else spec.num_frames
         self.start_box = self.truth(0)  # where a track can start without asking a user
 
     def truth(self, index: int) -> Box:
         """Return the target's full extent in frame `index`, px; hidden or not, not clipped."""
-        return self._scene.box(index)
+        is_endless = self.num_frames is None
+        return self._scene.box(there_and_back(index, len(self._scene)) if is_endless else index)
 
     @property
     def truths(self) -> tuple[Box, ...]:
@@ -56,7 +59,7 @@ class SyntheticSource:
         for seen in self._scene:
             if self._stopped.is_set():
                 return
-            yield self._frame(seen, round(seen.index * 1e9 / self.rate_hz))
+            yield self._frame(seen, round(seen.index * 1e9 / self.rate_hz), seen.index)
 
     def close(self) -> None:
         """End the iteration, also one that waits in another thread. Calling it twice is allowed."""
@@ -72,18 +75,19 @@ class SyntheticSource:
 
     def _paced(self) -> Iterator[Frame]:
         start, index = time.monotonic(), 0
-        while index < len(self._scene):
+        while self.num_frames is None or index < self.num_frames:
             due = start + index / self.rate_hz
             if self._stopped.wait(max(0.0, due - time.monotonic())):
                 return
-            yield self._frame(self._scene.frame(index), time.monotonic_ns())
+            seen = self._scene.frame(there_and_back(index, len(self._scene)))
+            yield self._frame(seen, time.monotonic_ns(), index)
             late = math.floor((time.monotonic() - start) * self.rate_hz)
             index = max(index + 1, late)
 
-    def _frame(self, seen: SceneFrame, timestamp_ns: int) -> Frame:
+    def _frame(self, seen: SceneFrame, timestamp_ns: int, index: int) -> Frame:
         return Frame(
             seen.counts,
-            seen.index,
+            index,
             timestamp_ns,
             bits=self._bits,
             kelvin=self._scene.kelvin,
@@ -96,17 +100,25 @@ def open_synthetic(uri: str) -> SyntheticSource:
     """Open the scene that a text like `synthetic:seed=7,bits=8` names.
 
     `synthetic:` is the demo. `seed`, `frames`, `size`, `rate` and `bits` change it;
-    `scene=random` takes a random scene instead; `realtime=1` keeps to the rate.
+    `scene=random` takes a random scene instead; `realtime=1` keeps to the rate, and
+    `endless=1` does so for ever.
 
     Raises:
         SourceError: A key is unknown, comes twice, or has an impossible value.
     """
     values = _values(uri)
-    realtime = values.pop("realtime", False)
+    pace = {key: values.pop(key, False) for key in ("realtime", "endless")}
     build = random_spec if values.pop("scene", "demo") == "random" else demo_spec
     if build is random_spec:
         values.setdefault("seed", 0)
-    return SyntheticSource(build(**values), realtime=realtime)
+    return SyntheticSource(build(**values), **pace)
+
+
+def there_and_back(index: int, length: int) -> int:
+    """Return the place of step `index` on a way of `length` places, walked to and fro."""
+    turn = max(length - 1, 1)
+    place = index % (2 * turn)
+    return min(place, 2 * turn - place, length - 1)
 
 
 def _values(uri: str) -> dict[str, Any]:
@@ -175,4 +187,5 @@ _KEYS = {
     "bits": _Key(_one_of("bits", {"8": 8, "14": 14, "16": 16}), "8, 14 or 16"),
     "scene": _Key(_one_of("scene", {"demo": "demo", "random": "random"}), "demo or random"),
     "realtime": _Key(_one_of("realtime", {"0": False, "1": True}), "0 or 1"),
+    "endless": _Key(_one_of("endless", {"0": False, "1": True}), "0 or 1"),
 }

@@ -1,4 +1,4 @@
-"""Facts about NVIDIA's parser and our graphs: every one is parsed and built, fp32 and Q/DQ."""
+"""Facts about NVIDIA's parser and our graphs: every one is built, in fp32, fp16 and with Q/DQ."""
 
 import numpy as np
 import onnx
@@ -7,7 +7,7 @@ from onnx import TensorProto, helper
 
 from thermedge import models
 from thermedge.errors import BackendError
-from thermedge.export import graph, nvidia_parser, parity
+from thermedge.export import graph, half, nvidia_parser, parity
 from thermedge.models.fuse import fused
 
 pytestmark = pytest.mark.graphs
@@ -72,13 +72,17 @@ def quantized(path, golden):
 
 @pytest.mark.filterwarnings("ignore")  # of the quantiser's own
 @pytest.mark.parametrize("part", [0, 1], ids=["template", "track"])
-@pytest.mark.parametrize("precision", ["fp32", "qdq"])
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "qdq"])
 def test_every_graph_is_built(exported, part, precision):
     files, golden = exported
-    path = files[part] if precision == "fp32" else quantized(files[part], golden)
+    path = {"fp32": files[part], "fp16": files[part].with_suffix(".fp16.onnx")}.get(precision)
+    if precision == "fp16":
+        half.write(files[part], path)
+    elif precision == "qdq":
+        path = quantized(files[part], golden)
     kinds = [node.op_type for node in onnx.load(path).graph.node]
     assert ("QuantizeLinear" in kinds) == (precision == "qdq")
-    nvidia_parser.build(path)
+    nvidia_parser.build(path, "int8" if precision == "qdq" else precision)
 
 
 def written(path, *nodes):

@@ -1,0 +1,1 @@
+"""What INT8 needs from recordings, whatever engine runs it."""

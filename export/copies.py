@@ -1,0 +1,111 @@
+"""Put a bundle together beside its place, and let it take that place when it is whole."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from thermedge import bundle
+from thermedge.bundle import Bundle
+from thermedge.errors import BundleError
+from thermedge.files import sha256_of, sync
+from thermedge.manifest import Manifest
+
+Finish = Callable[[Path, Manifest], Manifest]
+
+
+def unchanged(draft: Path, manifest: Manifest) -> Manifest:
+    """Add nothing."""
+    return manifest
+
+
+def extend(source: Bundle, folder: Path, name: str, *, finish: Finish) -> Manifest:
+    """Write a bundle's fp32 part again as the bundle `folder`, with what `finish` adds.
+
+    Args:
+        source: Already verified.
+        folder: Where the new bundle goes; may be the source's own.
+        name: What it is called.
+        finish: As for `export`.
+
+    Raises:
+        BundleError: `folder` holds something that is not a bundle, or can't be written.
+    """
+
+    def copy(draft: Path) -> Manifest:
+        for file in bundle.REQUIRED:
+            shutil.copyfile(source.path(file), draft / file)
+        return replace(source.manifest, name=name, precision="fp32", int8=None)
+
+    return write(folder, copy, finish)
+
+
+def write(folder: Path, fill: Callable[[Path], Manifest], finish: Finish) -> Manifest:
+    """Write the bundle `folder`; an older one there is replaced once the new one is verified.
+
+    Args:
+        folder: Where the bundle goes.
+        fill: Writes the fp32 part into an empty folder, and returns the manifest.
+        finish: Adds to it.
+
+    Raises:
+        BundleError: `folder` holds something that is not a bundle, or can't be written.
+    """
+    folder = Path(os.path.abspath(folder))  # "." has no name beside which to write
+    _check_target(folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    except OSError as error:
+        raise BundleError(
+            f"{folder} can't be written: {error.strerror}.", "Choose another folder with -o."
+        ) from error
+    try:
+        draft.chmod(0o755)
+        manifest = _listed(draft, finish(draft, _listed(draft, fill(draft))))
+        (draft / bundle.MANIFEST).write_text(bundle.manifest_text(manifest), encoding="utf-8")
+        bundle.read(draft)
+        _take_place(draft, folder)
+    except OSError as error:
+        raise BundleError(
+            f"{folder} can't be completed: {error.strerror}.",
+            "Free space on its disk, or choose another folder with -o; nothing there was changed.",
+        ) from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return manifest
+
+
+def _listed(draft: Path, manifest: Manifest) -> Manifest:
+    """Return the manifest with the checksums of all files that are there."""
+    files = {path.name: sha256_of(path) for path in sorted(draft.iterdir())}
+    return replace(manifest, files=files)
+
+
+def _check_target(folder: Path) -> None:
+    if folder.exists() and not (folder / bundle.MANIFEST).is_file():
+        raise BundleError(
+            f"{folder} exists and is not a bundle.", "Choose another name with -o: nothing is lost."
+        )
+
+
+def _take_place(draft: Path, folder: Path) -> None:
+    for path in draft.iterdir():
+        sync(path)
+    sync(draft)
+    old = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
+    try:
+        draft.rename(folder)
+    except OSError:
+        if old.exists():
+            old.rename(folder)
+        raise
+    sync(folder.parent)
+    shutil.rmtree(old, ignore_errors=True)

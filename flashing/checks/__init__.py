@@ -1,0 +1,1 @@
+"""What to look at before anything is touched, by idea; preflight.py holds the list."""

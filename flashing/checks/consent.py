@@ -1,0 +1,74 @@
+"""Checks of what is about to be written, and that somebody agreed."""
+
+from __future__ import annotations
+
+import re
+
+from thermedge.errors import ThermedgeError
+from thermedge.flashing import bsp as tools
+from thermedge.flashing import overlay, wheels
+from thermedge.flashing.checks.finding import Finding, Planned, error
+
+_VARIANTS = re.compile(r"-(super|nvme|maxn)$")
+
+
+def eeprom(subject: Planned) -> Finding | None:
+    """Check 23: what the module says it is. Only when asked for: it disturbs the board."""
+    chdir = f"--chdir={subject.bsp.root}"
+    done = subject.machine.run(("env", chdir, f"./{tools.PRINT_BOARD}", "--print_boardid"))
+    told = re.findall(r"^(\S+) found\.\s*$", done.out, re.MULTILINE)
+    expected = _VARIANTS.sub("", subject.plan.release.flash_board)
+    # Nothing told is no proof of another board: modules without EEPROM contents exist.
+    if not told or _VARIANTS.sub("", told[-1]) == expected:
+        return None
+    return error(
+        f"The module's EEPROM says {told[-1]}, and {subject.board.id} is {expected}.",
+        "Name the board that is connected: thermedge boards",
+    )
+
+
+def contents(subject: Planned) -> Finding | None:
+    """Check 24: what is to be put on the board is whole, and can run there."""
+    python = subject.plan.release.python
+    if tuple(map(int, python.split("."))) < (3, 10):
+        return error(
+            f"JetPack {subject.plan.release.jetpack} brings Python {python}; ThermEdge needs 3.10.",
+            "Take a board that runs JetPack 6 or newer: thermedge boards",
+        )
+    request = subject.plan.wanted.overlay
+    try:
+        overlay.check(request)
+        if request.wheelhouse is not None:
+            minor = int(python.split(".")[1])
+            wheels.check(request.wheelhouse, minor=minor, machine="aarch64")
+    except ThermedgeError as failed:
+        return error(failed.problem, failed.remedy)
+    login = subject.plan.wanted.login
+    if login is not None and login.password_file is not None:
+        return _password_file(str(login.password_file), subject)
+    return None
+
+
+def agreed(subject: Planned) -> Finding | None:
+    """Check 25: somebody named the device that will be erased."""
+    given, device = subject.yes_erase, subject.plan.storage.device
+    if given is None or given.removeprefix("/dev/") == device:
+        return None
+    return error(
+        f"--yes-erase {given} is not what this plan erases: {device}.",
+        f"Read the plan, then give --yes-erase {device}",
+    )
+
+
+def _password_file(path: str, subject: Planned) -> Finding | None:
+    try:
+        with open(path, encoding="utf-8") as file:
+            first = file.readline().rstrip("\n")
+    except (OSError, UnicodeDecodeError) as failed:
+        return error(f"{path} can't be read: {failed}.", "Write the password into it, one line.")
+    if not first:
+        return error(f"{path} has no password in its first line.", "Write it there.")
+    mode = subject.machine.output("stat", "-c", "%a", path) or "600"
+    if mode[-2:] != "00":
+        return error(f"Others can read {path}: its mode is {mode}.", f"chmod 600 {path}")
+    return None

@@ -1,0 +1,109 @@
+"""Units, udev rules and configuration: what a release puts outside of its own folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from thermedge.errors import BoardError
+from thermedge.files import replacing
+from thermedge.flashing import wheels
+from thermedge.flashing.layout import CONFIGURATION, SERVICE, WHEELHOUSE, Layout
+
+if TYPE_CHECKING:
+    from thermedge.flashing.overlay import OverlayRequest
+
+_UNITS = "etc/systemd/system"
+FIRST_BOOT = f"{_UNITS}/thermedge-first-boot.service"
+POWER = f"{_UNITS}/thermedge-power.service"
+USERS = "etc/sysusers.d/thermedge.conf"
+# name in units/ -> path on the board
+_ALWAYS = {
+    "thermedge.service": f"{_UNITS}/{SERVICE}",
+    "50-thermedge-journal.conf": "etc/systemd/journald.conf.d/50-thermedge.conf",
+    "70-thermedge-cameras.rules": "etc/udev/rules.d/70-thermedge-cameras.rules",
+    "thermedge-users.conf": USERS,
+}
+_WANTS = "multi-user.target.wants"
+
+
+def of_release(request: OverlayRequest) -> dict[str, str]:
+    """Return path below / -> contents, of what belongs to every release."""
+    contents = {path: _template(name, USER=request.user) for name, path in _ALWAYS.items()}
+    if request.power_mode is not None:
+        contents[POWER] = _template("thermedge-power.service", MODE=request.power_mode)
+    if request.arguments:
+        line = f'TRACK_ARGUMENTS="{" ".join(request.arguments)}"\n'
+        contents[CONFIGURATION] = _template("track.conf") + line
+    return contents
+
+
+def of_first_boot(request: OverlayRequest, incoming: Path) -> dict[str, str]:
+    """Return the unit that installs a flashed release; nothing when packages are to follow."""
+    if request.wheelhouse is None:
+        return {}
+    wheel = wheels.one(incoming / WHEELHOUSE, "thermedge").name
+    place = Layout().incoming / WHEELHOUSE / wheel
+    return {FIRST_BOOT: _template("thermedge-first-boot.service", WHEEL=str(place))}
+
+
+def place(root: Path, contents: Mapping[str, str]) -> list[str]:
+    """Write the files that are new or differ, each whole or not at all; return their paths.
+
+    Raises:
+        OSError: One can't be written.
+    """
+    changed = []
+    for name, wanted in contents.items():
+        path = root / name
+        if path.is_file() and path.read_text(encoding="utf-8") == wanted:
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as temporary:
+            temporary.write_text(wanted, encoding="utf-8")
+        path.chmod(0o644)
+        changed.append(name)
+    return changed
+
+
+def below(folder: Path) -> dict[str, str]:
+    """Return path -> contents of the files that a release keeps for /."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {p.relative_to(folder).as_posix(): p.read_text(encoding="utf-8") for p in paths}
+
+
+def enable(root: Path, names: Mapping[str, str] | list[str]) -> dict[str, str]:
+    """Make the units among `names` start at boot; return link -> what it leads to.
+
+    Does what `systemctl enable` does, also where systemd does not run.
+
+    Raises:
+        BoardError: Something else has the link's name.
+    """
+    links = {}
+    for name in names:
+        if not name.startswith(f"{_UNITS}/"):
+            continue
+        link = root / _UNITS / _WANTS / Path(name).name
+        if link.exists() and not link.is_symlink():
+            raise BoardError(f"{link} is not a link.", f"Look at it, and remove it: {link}")
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.unlink(missing_ok=True)
+        link.symlink_to(f"/{name}")
+        links[link.relative_to(root).as_posix()] = f"/{name}"
+    return links
+
+
+def remove_unit(root: Path, name: str) -> None:
+    """Remove a unit that a release before had, and its link."""
+    (root / _UNITS / _WANTS / Path(name).name).unlink(missing_ok=True)
+    (root / name).unlink(missing_ok=True)
+
+
+def _template(name: str, **values: str) -> str:
+    text = files("thermedge.flashing").joinpath("units", name).read_text(encoding="utf-8")
+    for key, value in values.items():
+        text = text.replace(f"@{key}@", value)
+    return text

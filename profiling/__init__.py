@@ -1,0 +1,1 @@
+"""Latency and frame rate, with the conditions under which they were measured."""

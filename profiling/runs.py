@@ -1,0 +1,202 @@
+"""Run trackers to be timed: one in its loop, or several in turns on the same frames."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+
+from thermedge.errors import SourceError
+from thermedge.evaluation.run import Tracker as AnyTracker
+from thermedge.frame import Frame
+from thermedge.geometry import Box
+from thermedge.profiling.latency import COLUMNS, Figures, FrameTimes, RecordedSummary, figures
+from thermedge.runtime import loop
+from thermedge.runtime.sinks.base import Sink
+from thermedge.runtime.sources.base import FrameSource
+from thermedge.runtime.start import Chooser
+from thermedge.runtime.summary import Summary
+from thermedge.runtime.track import Track
+from thermedge.runtime.tracker import Tracker
+
+Target = Box | Chooser | None
+OpenSource = Callable[[], FrameSource]
+ChooseTarget = Callable[[FrameSource], Target]
+LEAST_FRAMES = 30  # steady ones: fewer say nothing about a tracker's pace
+
+
+@dataclass(slots=True)
+class Run:
+    """One tracker that ran."""
+
+    name: str
+    times: FrameTimes
+    loading_ms: float | None = None
+    states: dict[str, int] = field(default_factory=dict)
+    passes: int = 1  # over its sources
+    in_loop: bool = True  # reading included; else in turns with others on the same frames
+
+    def add(self, track: Track) -> None:
+        """Note one frame whose result is there now."""
+        self.times.add(track)
+        self.states[track.state] = self.states.get(track.state, 0) + 1
+
+    def figures(self, warm_up: int) -> Figures:
+        """Return what its frames come to.
+
+        Raises:
+            SourceError: The source ended too early.
+        """
+        found = figures(self.times.rows(), warm_up=warm_up)
+        if found.frames < LEAST_FRAMES:
+            raise SourceError(
+                f"{self.name} tracked {found.frames} frames after a warm-up of {warm_up}; "
+                f"figures need {LEAST_FRAMES}.",
+                "Give a longer source, a smaller --warm-up or, for a recording, --minutes.",
+            )
+        return found
+
+    def update_ms(self, warm_up: int) -> list[float]:
+        """Return the time of every update after the warm-up, in their order."""
+        rows = self.times.rows()
+        is_update = (rows[:, COLUMNS.index("start")] == 0) & (rows[:, COLUMNS.index("state")] > 0)
+        found: list[float] = rows[is_update][warm_up:, COLUMNS.index("tracker")].tolist()
+        return found
+
+
+def in_loop(
+    name: str,
+    tracker: Tracker,
+    open_source: OpenSource,
+    choose: ChooseTarget,
+    *,
+    minutes: float = 0.0,
+    max_frames: int | None = None,
+    sinks: Callable[[Frame], Sequence[Sink]] = lambda frame: (),
+    watch: Callable[[Track, Summary], None] = lambda track, summary: None,
+) -> Run:
+    """Follow a target in the loop that track-camera runs.
+
+    Args:
+        name: What the tracker is called.
+        tracker: Started anew in each pass.
+        open_source: A source that ends is opened again until the minutes are over.
+        choose: Returns what to follow in a source.
+        minutes: How long to go on; 0 is one pass.
+        max_frames: Stop after so many frames.
+        sinks: As for `loop.follow`.
+        watch: Likewise.
+
+    Raises:
+        ThermedgeError: Of the source, the tracker or a sink.
+    """
+    summary, passes = RecordedSummary(), 0
+    until = time.monotonic() + 60 * minutes
+
+    def watched(track: Track, seen: Summary) -> None:
+        watch(track, seen)
+        if minutes and time.monotonic() >= until:
+            raise _Over
+
+    is_over = False
+    while not is_over:
+        passes += 1
+        before = summary.frames
+        left = None if max_frames is None else max_frames - summary.frames
+        part = _Pass(summary)
+        with open_source() as source:
+            try:
+                loop.follow(
+                    source,
+                    tracker,
+                    choose(source),
+                    sinks=sinks,
+                    max_frames=left,
+                    watch=watched,
+                    summary=part,
+                )
+            except _Over:
+                is_over = True
+        if summary.frames == before:
+            raise SourceError("The source has no frame.", "Give one that has frames.")
+        is_enough = max_frames is not None and summary.frames >= max_frames
+        is_over = is_over or is_enough or not minutes
+    return Run(name, summary.times, states=summary.states, passes=passes)
+
+
+class _Over(Exception):  # noqa: N818  no error: the time is up
+    """Ends a run from within."""
+
+
+class _Pass(Summary):
+    """Counts one pass for the loop, and hands every frame to the whole run's summary."""
+
+    def __init__(self, whole: RecordedSummary) -> None:
+        super().__init__()
+        self._whole = whole
+
+    def add(self, track: Track, *, sinks_ms: float, seconds: float) -> None:
+        """Note one frame."""
+        self.frames += 1  # the loop stops by it
+        self._whole.add(track, sinks_ms=sinks_ms, seconds=seconds)
+
+
+def in_turns(
+    trackers: Mapping[str, AnyTracker],
+    open_source: OpenSource,
+    choose: Callable[[FrameSource], Box],
+    *,
+    rounds: int = 1,
+    max_frames: int | None = None,
+    runs: Sequence[Run] = (),
+) -> list[Run]:
+    """Let every tracker see each frame before the next one comes, in changing order.
+
+    What slows the machine down then slows all of them down, and their ratios stay.
+
+    Args:
+        trackers: By name; started anew in each round.
+        open_source: Opened once per round; must wait for its reader.
+        choose: Returns the box in the first frame.
+        rounds: How often to go over the source.
+        max_frames: Per round.
+        runs: Of earlier calls with the same trackers, to go on with.
+
+    Raises:
+        ThermedgeError: Of the source or a tracker.
+    """
+    found = list(runs) or [Run(name, FrameTimes(), passes=0, in_loop=False) for name in trackers]
+    ready = list(trackers.values())
+    for number in range(rounds):
+        with open_source() as source:
+            if source.live:
+                raise SourceError(
+                    "A live source gives no frame to two trackers one after the other.",
+                    "Record it (track-camera --record FOLDER), then compare on the folder.",
+                )
+            box = choose(source)
+            for place, frame in enumerate(islice(source, max_frames)):
+                for which in _turned(len(found), number + place):
+                    track = _timed(ready[which], frame, box if place == 0 else None)
+                    found[which].add(track)
+        for run in found:
+            run.passes += 1
+    return found
+
+
+def _turned(count: int, by: int) -> list[int]:
+    """Return 0..count-1, begun elsewhere and every other time backwards."""
+    order = [(index + by) % count for index in range(count)]
+    return order[::-1] if by % 2 and count > 2 else order
+
+
+def _timed(tracker: AnyTracker, frame: Frame, start: Box | None) -> Track:
+    """Run once; a tracker that does not tell its stages gets all of its time as "update"."""
+    began = time.perf_counter_ns()
+    track = tracker.update(frame) if start is None else tracker.init(frame, start)
+    spent_ms = (time.perf_counter_ns() - began) / 1e6
+    # The time around the call is what is compared: peers tell none, ours leave out the call.
+    inner = sum(track.stage_ms.values())
+    stages = {**track.stage_ms, "update": track.stage_ms.get("update", 0.0) + spent_ms - inner}
+    return replace(track, stage_ms=stages, start=start, dropped=0)
