@@ -3,7 +3,7 @@
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-graphs test-overfit test-camera test-arm64 test-browser check lint types bench wheel clean
+.PHONY: help demo test test-graphs test-gpu test-overfit test-camera test-arm64 test-browser test-deploy check lint types bench wheel wheelhouse flash image clean
 .NOTPARALLEL: # two editable installs at once would write the same files
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
@@ -19,6 +19,9 @@ test: .venv/dev/ready ## Run the fast tests
 test-graphs: .venv/dev/rtx ## Build every graph with NVIDIA's parser, without a GPU
 	.venv/dev/bin/python -m pytest -m graphs tests/export
 
+test-gpu: .venv/dev/rtx ## Run what an NVIDIA GPU and its software allow, with figures
+	.venv/dev/bin/python -m pytest -m gpu tests/gpu -rs
+
 test-overfit: .venv/dev/ready ## Train every tracker on a few scenes until it follows them
 	.venv/dev/bin/python -m pytest -m overfit tests/test_overfit.py
 
@@ -30,6 +33,9 @@ test-camera: .venv/dev/ready ## Run the wheel against real V4L2 drivers in a vir
 
 test-arm64: .venv/dev/ready ## Run the wheel on an imitated arm64 machine
 	.venv/dev/bin/python tests/camera_vm/run.py arm64 --checks '$(CHECKS)'
+
+test-deploy: .venv/dev/ready ## Deploy over a real sshd, and to a real arm64 root
+	.venv/dev/bin/python -m pytest -m deploy tests/deploy -rs
 
 check: lint types test ## Run lint, types and test
 
@@ -49,6 +55,29 @@ wheel: .venv/demo/ready ## Build the wheel into dist/
 	rm -rf build/lib build/bdist.*
 	.venv/demo/bin/python -m pip wheel --no-deps --no-build-isolation --wheel-dir dist .
 
+wheelhouse: .venv/demo/ready ## Gather the packages of an offline board into dist/wheelhouse
+	rm -rf dist/wheel build/lib build/bdist.*
+	.venv/demo/bin/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist/wheel .
+	.venv/demo/bin/python -m thermedge wheelhouse dist/wheel/*.whl --out dist/wheelhouse \
+	  --python $(BOARD_PYTHON) --machine $(BOARD_MACHINE) $(addprefix --extra ,$(BOARD_EXTRAS))
+
+# JetPack 6 has Python 3.10, JetPack 7 has 3.12; extras as in setup.cfg.
+BOARD_PYTHON = 3.10
+BOARD_MACHINE = aarch64
+BOARD_EXTRAS =
+
+flash: .venv/demo/ready ## Plan the flash of BOARD= with L4T= BUNDLE=; YES_ERASE=DEVICE does it
+	@$(BOARD_AND_L4T)
+	.venv/demo/bin/python -m thermedge flash $(BOARD) --l4t '$(L4T)' --bundle '$(BUNDLE)' $(if $(YES_ERASE),--yes-erase $(YES_ERASE)) $(FLASH)
+
+image: .venv/demo/ready ## Make an image of BOARD= with L4T= BUNDLE=, without a board
+	@$(BOARD_AND_L4T)
+	.venv/demo/bin/python -m thermedge flash $(BOARD) --l4t '$(L4T)' --bundle '$(BUNDLE)' --no-flash --execute $(FLASH)
+
+# FLASH holds further options of `thermedge flash`.
+BUNDLE = default
+BOARD_AND_L4T = test -n '$(BOARD)' -a -n '$(L4T)' || { echo >&2 'error: name the board and NVIDIA'"'"'s folder: make $@ BOARD=orin-nano-8gb-devkit-super L4T=.../Linux_for_Tegra'; exit 2; }
+
 clean: ## Remove all that these targets made
 	rm -rf .venv build dist demo_out thermedge.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
@@ -59,7 +88,7 @@ FOLDERS = $(filter-out core,$(patsubst %/__init__.py,%,$(wildcard */__init__.py)
 	.venv/dev/bin/python -m pip install --quiet --constraint constraints.txt --no-build-isolation --editable '.[$(DEV),rtx]' && touch $@
 
 # Everything that the tests look at, but NVIDIA's parser, which weighs 100 MB.
-DEV = camera,dev,export,mavlink,metrics,mqtt,openvino,preview
+DEV = camera,dev,export,mavlink,metrics,mqtt,openvino,preview,trt
 ENVIRONMENTS := .venv/demo .venv/dev .venv/bench
 .venv/demo/ready: THERMEDGE = .
 .venv/dev/ready: THERMEDGE = '.[$(DEV)]'

@@ -44,7 +44,7 @@ _ADVICE = {
 _NEVER_MISSING = {("shutter", "none seen"), ("look", "follow"), ("age", "under 10 frames")}
 
 _THIN = 0.03  # of the windows; below, a few pictures stand for all of their kind
-_FEW = 100  # windows; below, a set says little of rare values
+_FEW, _FEW_TEMPLATES = 100, 16  # below, a set says little of rare values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +115,8 @@ class Coverage:
         found = []
         if self.num_windows < _FEW:
             found.append(f"only {self.num_windows} windows: give more, or longer, recordings")
+        if self.num_templates < _FEW_TEMPLATES:
+            found.append(f"only {self.num_templates} templates: give recordings of more targets")
         for axis, values in self.counts.items():
             for value, count in values.items():
                 if not self.lacks(axis, value):

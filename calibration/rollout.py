@@ -29,6 +29,9 @@ Feed = dict[str, NDArray[np.float32]]
 
 _DRIFTED = 0.3  # IoU with the label below which a box no longer lies on the target
 _PATIENCE = 5  # frames in a row that it may; a tracker finds back from most of them
+# Frames after which a track on labels is started anew: a tracker that never refreshes its
+# template would otherwise be calibrated on one per recording.
+_RENEW = 100
 _UNKNOWN = 30  # frames without a label after which nobody knows what a window shows
 
 
@@ -73,7 +76,7 @@ class Tally:
     is_labelled: bool
     frames: int = 0
     left_out: dict[str, int] = field(default_factory=lambda: dict.fromkeys(REASONS, 0))
-    starts: int = 0  # of the tracker; beyond the first: it had lost the labelled target
+    starts: int = 0  # of the tracker
 
 
 class Tap:
@@ -184,7 +187,7 @@ class Collector:
         if box is not None:
             self._clip, self._age = self._clip + 1, 0
             tally.starts += 1
-            pass_.init(frame, box)
+            pass_.init(number, frame, box)
         elif pass_.is_running:
             self._age += 1
             pass_.update(number, frame)
@@ -221,6 +224,7 @@ class _Pass:
         self._chooser = footage.choose() if footage.choose is not None else None
         self._last: Box | None = None
         self._labelled = -_UNKNOWN  # the last frame that had a label
+        self._started = 0  # the frame of the last start
         self._away = 0  # frames in a row that the box was off the labelled target
 
     def box(self, number: int) -> Box | None:
@@ -240,7 +244,8 @@ class _Pass:
         """Return the box that the tracker must start on in this frame, None if it must not."""
         if self.footage.has_orders:
             return self._ordered(source, frame)
-        if self.is_running and self._away < _PATIENCE:
+        is_due = self.footage.truth is not None and number - self._started >= _RENEW
+        if self.is_running and self._away < _PATIENCE and not is_due:
             return None
         if not is_usable:
             return None
@@ -251,9 +256,9 @@ class _Pass:
             return self._chooser.choose(frame)
         return self.footage.init
 
-    def init(self, frame: Frame, box: Box) -> None:
+    def init(self, number: int, frame: Frame, box: Box) -> None:
         self._last = self._tracker.init(frame, box).box
-        self.is_running, self._away = True, 0
+        self.is_running, self._away, self._started = True, 0, number
 
     def update(self, number: int, frame: Frame) -> None:
         track = self._tracker.update(frame)

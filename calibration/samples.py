@@ -41,7 +41,7 @@ class RecordingUse:
     labelled: bool
     frames: int
     left_out: dict[str, int]  # reason -> frames
-    starts: int  # of the tracker; after the first, because it had lost the labelled target
+    starts: int  # of the tracker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,15 +77,20 @@ class CalibrationSet:
     header: Header
     arrays: Mapping[str, NDArray[Any]]
 
-    def feeds(self, graph: Graph) -> Iterator[Feed]:
-        """Yield the named inputs of every sample, ready to run; clip by clip, in their order."""
+    def feeds(self, graph: str) -> Iterator[Feed]:
+        """Yield the named inputs of every sample, ready to run; clip by clip, in their order.
+
+        Args:
+            graph: "template" or "track".
+        """
+        origins = {"template": self.header.template, "track": self.header.track}[graph]
         prefix = f"{graph}."
         inputs = {
             name.removeprefix(prefix): array
             for name, array in self.arrays.items()
             if name.startswith(prefix)
         }
-        for number in range(len(self._origins(graph))):
+        for number in range(len(origins)):
             yield {name: array[number : number + 1] for name, array in inputs.items()}
 
     @property
@@ -189,9 +194,6 @@ class CalibrationSet:
         (draft / REPORT).write_text(coverage.text(), encoding="utf-8")
         windows = next(array for name, array in self.arrays.items() if name == "track.search")
         write_chart(draft / PICTURE, coverage, windows[:, 0])
-
-    def _origins(self, graph: Graph) -> tuple[SampleOrigin, ...]:
-        return self.header.template if graph == "template" else self.header.track
 
     def _check_shapes(self, manifest: Manifest) -> None:
         graphs: tuple[tuple[Graph, GraphSpec], ...] = (

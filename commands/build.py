@@ -84,7 +84,9 @@ def run(args: argparse.Namespace) -> int:
         console.print("Engines for this board are installed already; --force builds them again.")
         return 0
     if args.precision == "best" and len(jobs) == 1:
-        console.print(f"The bundle has no other graphs for this TensorRT: {jobs[0].precision} only.")
+        console.print(
+            f"The bundle has no other graphs for this TensorRT: {jobs[0].precision} only."
+        )
     os.nice(_LOW_PRIORITY)
     for path in session.install(_best(console, session, read, jobs)):
         print(path)
@@ -103,7 +105,9 @@ def _best(console: Console, session: Session, read: Bundle, jobs: tuple[Job, ...
         except BackendError as error:
             if job is jobs[-1] and not passed:
                 raise
-            console.print(f"{job.precision}: {error.problem}", highlight=False, markup=False, soft_wrap=True)
+            console.print(
+                f"{job.precision}: {error.problem}", highlight=False, markup=False, soft_wrap=True
+            )
     return fastest(passed)
 
 

@@ -18,9 +18,10 @@ examples:
   thermedge deploy tracker@10.0.0.7 --bundle runs/b --wheelhouse dist/wheelhouse \\
       --arguments 'v4l2:auto --control /run/thermedge/control.sock'
   thermedge deploy pole1 pole2 pole3 pole4 --bundle runs/c --serial 1,3
-  thermedge deploy --payload-only out/ --bundle runs/c     # for the Ansible example
+  thermedge deploy --ansible out/ --bundle runs/c          # writes; then, for many boards:
+  ansible-playbook -i out/inventory.ini out/deploy.yml
 
-The board copies, makes its Python environment beside the running one, builds the engine, runs
+The board makes its Python environment beside the running one, builds the engine, runs
 the self-test, and only then switches. A release that fails its self-test or does not start
 leaves the one before running. Packages that are there already are not copied again; without
 --wheelhouse the board keeps those of its running release.
@@ -69,7 +70,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_soak(how)
     how.add_argument("-F", "--ssh-config", type=Path, metavar="FILE", help="as ssh's own -F")
     how.add_argument(
-        "--payload-only", type=Path, metavar="FOLDER", help="write what would be copied, and end"
+        "--ansible",
+        type=Path,
+        metavar="FOLDER",
+        help="copy nothing: write the payload with a playbook and an inventory to fill in",
     )
 
 
@@ -77,18 +81,14 @@ def run(args: argparse.Namespace) -> int:
     """Deploy to every host, print a line for each, and return the exit status."""
     import tempfile
 
-    from thermedge.commands import USAGE_ERROR
     from thermedge.errors import BoardError
     from thermedge.flashing import deploy
 
     serial = _serial(args.serial)
-    if not args.hosts and args.payload_only is None:
+    if args.ansible is not None:
+        return _write_playbook(args)
+    if not args.hosts:
         raise BoardError("No board was named.", "Name one: thermedge deploy tracker@10.0.0.7 ...")
-    if args.payload_only is not None:
-        if args.payload_only.exists():
-            raise BoardError(f"{args.payload_only} exists.", "Name a folder that does not.")
-        print(_payload(args, args.payload_only))
-        return 0
     remotes = _remotes(args)
     with tempfile.TemporaryDirectory(prefix="thermedge-deploy-") as work:
         folder = Path(work, "payload")
@@ -103,7 +103,31 @@ def run(args: argparse.Namespace) -> int:
     for remote in remotes[len(outcomes) :]:
         _say(remote.host, "not begun: a board before it failed")
     is_ok = len(outcomes) == len(remotes) and all(outcome.is_ok for outcome in outcomes)
-    return 0 if is_ok else USAGE_ERROR - 1
+    return 0 if is_ok else 1
+
+
+def _write_playbook(args: argparse.Namespace) -> int:
+    """Write the Ansible example with its payload, and print how it is run."""
+    from importlib.resources import files
+
+    from thermedge.errors import BoardError
+
+    folder: Path = args.ansible
+    if args.hosts:
+        raise BoardError("--ansible and hosts do not go together.", "Name hosts in the inventory.")
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise BoardError(
+            f"{folder} can't be made: {error.strerror}.", "Name a folder that does not exist."
+        ) from error
+    _say("", f"release {_payload(args, folder / 'payload')}")
+    examples = files("thermedge.flashing").joinpath("ansible")
+    for name, target in (("deploy.yml",) * 2, ("inventory.example.ini", "inventory.ini")):
+        text = examples.joinpath(name).read_text(encoding="utf-8")
+        (folder / target).write_text(text, encoding="utf-8")
+    print(f"ansible-playbook -i {folder / 'inventory.ini'} {folder / 'deploy.yml'}")
+    return 0
 
 
 def _payload(args: argparse.Namespace, folder: Path) -> str:

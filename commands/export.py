@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from thermedge.export.int8 import Request
-    from thermedge.export.package import Finish
+    from thermedge.export.copies import Finish
     from thermedge.manifest import Int8Spec, Manifest
 
 _EPILOG = """\

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from thermedge.board_configs import BoardConfig
     from thermedge.flashing.checks.finding import Planned, Subject
     from thermedge.flashing.execute import Outcome
@@ -130,9 +132,7 @@ def run(args: argparse.Namespace) -> int:
         board=board,
         is_executing=first.is_executing,
         yes_erase=first.yes_erase,
-        plan=plan.chosen(
-            plan.make(_wanted(args, board, first)), start=args.start, only=args.only
-        ),
+        plan=plan.chosen(plan.make(_wanted(args, board, first)), start=args.start, only=args.only),
     )
     rest = preflight.of_plan(subject, reads_eeprom=args.read_eeprom)
     results += preflight.ignoring(rest, args.ignore)
@@ -258,8 +258,8 @@ def _earlier(args: argparse.Namespace) -> str:
     if broken is None:
         return ""
     return (
-        f"The last flash of {args.board} was {broken.state} in the step {broken.step}; its log: "
-        f"{broken.folder}\nGo on with: {broken.go_on_with}"
+        f"The last flash of {args.board} did not end well (step {broken.step}: {broken.state}). "
+        f"Log: {broken.folder}\nGo on with: {broken.go_on_with}"
     )
 
 
@@ -294,7 +294,7 @@ def _execute(args: argparse.Namespace, subject: Planned, results: list[Result]) 
     return _conclude(plan, log, outcome, archive)
 
 
-def _actions(plan: Plan):  # type: ignore[no-untyped-def]
+def _actions(plan: Plan) -> dict[str, Callable[[], None]]:
     from thermedge.flashing import overlay, password
 
     login, rootfs = plan.wanted.login, plan.wanted.bsp.rootfs
@@ -370,7 +370,8 @@ def _again(args: argparse.Namespace, plan: Plan, *extra: str) -> str:
     """Return the command line that does this again, but for the steps."""
     import shlex
 
-    words = ["sudo", "thermedge", "flash", args.board, "--l4t", str(plan.cwd)]
+    # Under sudo the PATH is another one, and would not lead to a virtual environment.
+    words = ["sudo", sys.executable, "-m", "thermedge", "flash", args.board, "--l4t", str(plan.cwd)]
     bundle = Path(args.bundle)
     words += ["--bundle", str(bundle.absolute()) if bundle.is_dir() else args.bundle]
     for name in ("storage", "root_gib", "power_mode", "conf", "user", "login", "usb_instance"):

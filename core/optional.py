@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import os
+import sys
 from typing import Any
 
 from thermedge.errors import MissingDependencyError
@@ -33,9 +35,22 @@ def require(package: str, purpose: str) -> Any:
     Raises:
         MissingDependencyError: The package is not installed, or does not load.
     """
+    top = package.split(".")[0]
+    _silence(top)
     try:
         return importlib.import_module(package)
     except ImportError as error:
-        top = package.split(".")[0]
         remedy = _REMEDY.get(top, f"pip install {top}")
         raise MissingDependencyError(f"{purpose} needs {top}: {error}.", remedy) from error
+
+
+def _silence(package: str) -> None:
+    """Keep a package from telling its makers that it was imported; cameras are private.
+
+    ONNX Runtime's wheels send figures unless this variable is set before the import; OpenVINO
+    does unless the package that sends them can't be imported.
+    """
+    if package == "onnxruntime":
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    elif package == "openvino":
+        sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]

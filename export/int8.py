@@ -14,7 +14,7 @@ import onnx
 from numpy.typing import NDArray
 
 from thermedge import bundle
-from thermedge.bundle import graph_file
+from thermedge.bundle import Bundle, graph_file
 from thermedge.calibration.clips import ClipRef
 from thermedge.calibration.samples import CalibrationSet
 from thermedge.errors import BundleError, CalibrationError
@@ -76,8 +76,10 @@ def write(
             after each step.
 
     Raises:
-        BundleError: The calibration set belongs to other graphs, or the budget can't be met.
+        CalibrationError: The set was made for other graphs.
+        BundleError: The budget can't be met.
     """
+    request.calibration.check(Bundle(folder, manifest))
     work = _Work(folder, manifest, request, stage)
     before = work.scores((), "fp32", "accuracy in fp32")
     by_method: dict[Method, Scores] = {}
@@ -86,7 +88,7 @@ def write(
         by_method[method] = work.scores((), "int8", f"accuracy with {method} ranges")
     work.method = max(METHODS, key=lambda method: accuracy.mean(by_method[method]))
     ranks: list[Rank] = []
-    known = {(): by_method[work.method]}
+    known: dict[tuple[str, ...], Scores] = {(): by_method[work.method]}
     if accuracy.lost(before, known[()]).mean > request.budget:
         ranks = work.ranks()
 
@@ -193,7 +195,7 @@ class _Work:
             for layer in self.layers[graph]
             if layer not in chosen[graph]
         }
-        methods = {method: accuracy.mean(found) for method, found in by_method.items()}
+        methods: dict[str, float] = {method: accuracy.mean(found) for method, found in by_method.items()}
         calibration = self._request.calibration
         return Int8Spec(
             method=self.method,
@@ -233,7 +235,7 @@ def clips_of(refs: Sequence[ClipRef]) -> tuple[Clip, ...]:
     """
     found = []
     for ref in refs:
-        known = {clip.name: clip for clip in datasets.read(ref.folder, ref.layout).sequences}
+        known = {clip.name: clip for clip in datasets.read(Path(ref.folder), ref.layout).sequences}
         clip = known.get(ref.name)
         if clip is None or clip.digest != ref.labels:
             raise CalibrationError(

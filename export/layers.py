@@ -107,13 +107,13 @@ def _leaves(graph: onnx.GraphProto, output: str, constants: Collection[str]) -> 
 
 def _module(node: onnx.NodeProto, constants: Collection[str]) -> str:
     """Return the network's part a node belongs to: its name up to the operation's."""
-    module, _, operation = node.name.rpartition(".")
+    module, _, operation = str(node.name).rpartition(".")
     if module and operation.startswith(node.op_type):
-        return module if operation == node.op_type else node.name
+        return module if operation == node.op_type else str(node.name)
     for name in node.input[1:]:  # named by another exporter
         if name in constants and "." in name:
-            return name.rpartition(".")[0]
-    return node.name
+            return str(name).rpartition(".")[0]
+    return str(node.name)
 
 
 def _shapes(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
@@ -133,9 +133,9 @@ def _macs(weight: onnx.TensorProto, node: onnx.NodeProto, shape: tuple[int, ...]
         per_value = 1
         for size in weight.dims[1:]:
             per_value *= size
-        return values * per_value
+        return int(values * per_value)
     if node.op_type == "MatMul" or node.op_type == "Gemm":
-        return values * weight.dims[0 if not _is_transposed(node) else 1]
+        return int(values * weight.dims[0 if not _is_transposed(node) else 1])
     return 0
 
 

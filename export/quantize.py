@@ -69,7 +69,7 @@ def weight_scales(weight: NDArray[np.float32], axis: int) -> NDArray[np.float32]
     """Return the size of one level per output channel."""
     others = tuple(index for index in range(weight.ndim) if index != axis)
     largest = np.abs(weight).max(axis=others)
-    return np.maximum(largest / _LEVELS, _TINY).astype(np.float32)
+    return np.asarray(np.maximum(largest / _LEVELS, _TINY), np.float32)
 
 
 def to_levels(
@@ -79,7 +79,7 @@ def to_levels(
     shape = [1] * weight.ndim
     shape[axis] = -1
     levels = np.rint(weight / scales.reshape(shape))
-    return np.clip(levels, -_LEVELS, _LEVELS).astype(np.int8)
+    return np.asarray(np.clip(levels, -_LEVELS, _LEVELS), np.int8)
 
 
 def _activation(graph: onnx.GraphProto, name: str, scale: float) -> list[onnx.NodeProto]:

@@ -62,7 +62,7 @@ def observe(
     seen: dict[str, _Counter] = {name: _Counter() for name in wanted}
     for feed in feeds:
         given = dict(feed)
-        values = dict(zip(inner, session.run(inner, given), strict=True))
+        values = dict(zip(inner, session.run(inner, given), strict=True)) if inner else {}
         for name, counter in seen.items():
             counter.add(values[name] if name in values else given[name])
     return {name: counter.histogram for name, counter in seen.items()}
@@ -110,8 +110,8 @@ class _Counter:
         """Everything so far, over [0, largest]: empty bins above the largest are cut off."""
         if self._top == 0.0:
             return Histogram(self._counts, 0.0)
-        used = min(int(np.ceil(self._largest / self._top * _BINS)), _BINS)
-        return Histogram(self._counts[: max(used, 1)], self._largest)
+        used = min(int(self._largest / self._top * _BINS) + 1, _BINS)
+        return Histogram(self._counts[:used], self._largest)
 
 
 def _percentile(histogram: Histogram) -> float:

@@ -16,7 +16,28 @@ from thermedge.flashing.layout import BUNDLE, CONFIGURATION, SYSTEM, Layout
 from thermedge.flashing.payload import Release
 
 _SELF_TEST_S = 900  # on a small board, an engine's first start takes minutes
+_WHICH_BOARD = "from thermedge.board_configs.detect import detect; print(*detect().candidates)"
 _HAS_TENSORRT = "import importlib.util, sys; sys.exit(importlib.util.find_spec('tensorrt') is None)"
+
+
+def check_board(release: Release, folder: Path, layout: Layout) -> None:
+    """Refuse a release that was made for another kind of board.
+
+    A machine that does not tell what it is, a workstation for one, is not refused.
+
+    Raises:
+        BoardError: It is another board.
+    """
+    if not release.board:
+        return
+    done = _run(release, layout, str(folder / "venv/bin/python"), "-c", _WHICH_BOARD)
+    candidates = done.stdout.split()
+    if candidates and release.board not in candidates:
+        raise BoardError(
+            f"Release {release.version} was made for {release.board}, and this board is "
+            f"{' or '.join(candidates)}.",
+            "Name this board when you make the release: --board",
+        )
 
 
 def make_user(release: Release, folder: Path, layout: Layout) -> None:

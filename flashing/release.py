@@ -88,6 +88,8 @@ def _install(
         folder = _place(source, release, layout, packages)
         progress.step("make the user")
         proof.make_user(release, folder, layout)
+        progress.step("recognise the board")
+        proof.check_board(release, folder, layout)
         progress.step("build the engine")
         proof.build_engine(release, folder, layout)
         progress.step("self-test")

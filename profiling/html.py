@@ -48,13 +48,15 @@ def drawings(profile: Profile) -> list[str]:
 
 def _is_after_tables(block: Block) -> bool:
     """Whether the tables of the runs and their comparison are over with this block."""
-    is_heading = isinstance(block, Heading) and block.level == 2
-    return is_heading and not block.text.endswith(("ms per frame", "in turns"))  # type: ignore[union-attr]
+    if not isinstance(block, Heading) or block.level != 2:
+        return False
+    return not block.text.endswith(("ms per frame", "in turns"))
 
 
 def _updates(rows: Floats) -> Floats:
     is_update = (rows[:, COLUMNS.index("start")] == 0) & (rows[:, COLUMNS.index("state")] > 0)
-    return rows[is_update]
+    updates: Floats = rows[is_update]
+    return updates
 
 
 def _stages(profile: Profile) -> str:

@@ -137,11 +137,11 @@ def spread(values: Floats) -> Spread | None:
     if not len(values):
         return None
     told = np.percentile(values, list(_ENOUGH))
-    percentiles = [
+    p50, p90, p95, p99 = (
         float(value) if len(values) >= least else float("nan")
         for value, least in zip(told, _ENOUGH.values(), strict=True)
-    ]
-    return Spread(len(values), float(values.mean()), *percentiles, float(values.max()))
+    )
+    return Spread(len(values), float(values.mean()), p50, p90, p95, p99, float(values.max()))
 
 
 def _stages(rows: Floats) -> dict[str, Spread]:
@@ -156,7 +156,8 @@ def _stages(rows: Floats) -> dict[str, Spread]:
 def _intervals(rows: Floats, steady: NDArray[np.intp]) -> Floats:
     """Return the seconds between results of steady frames that follow each other."""
     ends = rows[steady, COLUMNS.index("end_s")]
-    return np.diff(ends)[np.diff(steady) == 1]
+    between: Floats = np.diff(ends)[np.diff(steady) == 1]
+    return between
 
 
 def _slowest(intervals: Floats) -> float:

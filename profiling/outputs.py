@@ -42,7 +42,8 @@ def _records(profile: Profile) -> Iterator[dict[str, Any]]:
             yield {"kind": "accuracy", **told, **to_mapping(rate)}
     for name, layers in profile.layers.items():
         for layer in layers:
-            yield {"kind": "layer", "run": name, **to_mapping(layer)}
+            told = to_mapping(layer)
+            yield {"kind": "layer", "run": name, "type": told.pop("kind"), **told}
 
 
 def to_csv(profile: Profile) -> str:

@@ -186,9 +186,9 @@ def in_turns(
 
 
 def _turned(count: int, by: int) -> list[int]:
-    """Return 0..count-1, begun elsewhere and every other time backwards."""
+    """Return 0..count-1, begun elsewhere each time; every other time round, backwards."""
     order = [(index + by) % count for index in range(count)]
-    return order[::-1] if by % 2 and count > 2 else order
+    return order[:1] + order[:0:-1] if by // count % 2 else order
 
 
 def _timed(tracker: AnyTracker, frame: Frame, start: Box | None) -> Track:

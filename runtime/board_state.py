@@ -71,7 +71,7 @@ def _power_mode(root: Path) -> str | None:
         return None
     number = int(status[1])
     named = _MODE.findall(_text(root / "etc/nvpmodel.conf") or "")
-    names = {int(mode): name.rstrip(">") for mode, name in named}
+    names: dict[int, str] = {int(mode): name.rstrip(">") for mode, name in named}
     return names.get(number, f"mode {number}")
 
 

@@ -71,7 +71,7 @@ def read(folder: Path, name: str) -> bytes:
         SignatureError: The note is not ours, or the file is another one than it tells.
     """
     note = _note(folder, name)
-    path = folder / note["file"]
+    path: Path = folder / note["file"]
     try:
         data = path.read_bytes()
     except FileNotFoundError as error:
@@ -80,14 +80,14 @@ def read(folder: Path, name: str) -> bytes:
         raise SignatureError(f"is truncated: {len(data)} bytes of {note['bytes']} are there")
     if hashlib.sha256(data).hexdigest() != note["sha256"]:
         raise SignatureError("was changed after it was written")
-    return data
+    return bytes(data)
 
 
 def _note(folder: Path, name: str) -> dict[str, Any]:
     try:
         note = json.loads((folder / (name + _NOTE)).read_text(encoding="utf-8"))
         signature = note.pop("signature")
-        stored, expected = note["file"], _signature(_key(folder), note)
+        stored, expected = str(note["file"]), _signature(_key(folder), note)
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise SignatureError("has a damaged note beside it") from error
     if not hmac.compare_digest(str(signature), expected):

@@ -53,8 +53,7 @@ class Recorded(ModuleType):
 
     def _new(self, name: str) -> Any:
         kind = getattr(self, name)
-        made = kind.__new__(kind)
-        return made
+        return kind.__new__(kind)
 
 
 def _class(module: Recorded, name: str, members: dict[str, Any]) -> type:

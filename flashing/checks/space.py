@@ -20,7 +20,7 @@ def on_host(subject: Planned) -> Finding | None:
         return error(
             f"TMPDIR is set to {subject.machine.environ['TMPDIR']}: NVIDIA's scripts would put "
             "their mounts there, and the board could not reach them.",
-            "unset TMPDIR; with sudo also sudo --preserve-env= or a fresh shell",
+            "unset TMPDIR",
         )
     free = _number(subject, "df", "-B1", "--output=avail", str(subject.bsp.root))
     used = rootfs_bytes(subject)

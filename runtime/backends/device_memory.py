@@ -87,15 +87,15 @@ def open_device() -> Device:
     raise MissingDependencyError(
         "The backend 'trt' needs cuda-python or pycuda to reach the GPU's memory; "
         "neither is installed.",
-        "pip install 'thermedge[trt]'; choose the version of your CUDA: 'cuda-python<13' on "
-        "JetPack 6, 'cuda-python>=13' on JetPack 7",
+        "pip install 'thermedge[trt]' 'cuda-bindings<13' on JetPack 6, which has CUDA 12; "
+        "pip install 'thermedge[trt]' 'cuda-bindings>=13' on JetPack 7",
     )
 
 
 def no_driver(told: str) -> BackendError:
     """Return the error of a machine on which CUDA can't start."""
     return BackendError(
-        f"CUDA does not start on this machine: {told}.",
+        f"CUDA does not start on this machine: {told.rstrip('.')}.",
         "On a Jetson, flash or repair JetPack, and give containers the GPU with "
         "--runtime nvidia; elsewhere install NVIDIA's driver; or choose --backend ort",
     )

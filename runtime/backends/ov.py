@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from thermedge.manifest import GraphSpec
 from thermedge.optional import require
 from thermedge.tensors import TensorSpec
 
-_TELEMETRY = "openvino_telemetry"
 _LOWEST = -3e38
 
 
@@ -23,7 +21,7 @@ class OpenVinoBackend:
     name = "openvino-cpu"
 
     def __init__(self, graph: Path, spec: GraphSpec, *, threads: int) -> None:
-        openvino = _import_silently()
+        openvino = import_silently("the backend 'openvino'")
         compiled = _compiled(openvino, graph, spec, threads)
         self._request: Any = compiled.create_infer_request()
         self.inputs = {item.name: np.zeros(item.shape, item.dtype) for item in spec.inputs}
@@ -41,15 +39,13 @@ class OpenVinoBackend:
         self._request = None
 
 
-def _import_silently() -> Any:
-    """Import OpenVINO without its telemetry.
+def import_silently(purpose: str) -> Any:
+    """Return the module openvino; `purpose` needs it, and require() keeps it silent.
 
-    `import openvino` tells a server on the internet that it happened, unless the package
-    for that can't be imported. None in sys.modules is Python's way to say that it can't.
+    Raises:
+        MissingDependencyError: It is not installed.
     """
-    if "openvino" not in sys.modules:
-        sys.modules.setdefault(_TELEMETRY, None)  # type: ignore[arg-type]
-    return require("openvino", "the backend 'openvino'")
+    return require("openvino", purpose)
 
 
 def _compiled(openvino: Any, graph: Path, spec: GraphSpec, threads: int) -> Any:

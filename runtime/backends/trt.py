@@ -14,6 +14,7 @@ from thermedge.errors import BackendError
 from thermedge.manifest import GraphSpec
 from thermedge.runtime import engine_cache
 from thermedge.runtime.backends import device_memory, trt_library
+from thermedge.runtime.backends.base import Tensors
 from thermedge.runtime.backends.device_memory import Device
 from thermedge.tensors import TensorSpec
 
@@ -61,11 +62,15 @@ class TrtBackend:
         self._context: Any = self._engine.create_execution_context()
         if self._context is None:
             raise self._failed("TensorRT can't make room to run the engine")
-        self.inputs = {item.name: device.host(item.shape, item.dtype) for item in spec.inputs}
-        self.outputs = {item.name: device.host(item.shape, item.dtype) for item in spec.outputs}
+        self.inputs: Tensors = {
+            item.name: device.host(item.shape, item.dtype) for item in spec.inputs
+        }
+        self.outputs: Tensors = {
+            item.name: device.host(item.shape, item.dtype) for item in spec.outputs
+        }
         self._address = {
             tensor: device.allocate(array.nbytes)
-            for tensor, array in (self.inputs | self.outputs).items()
+            for tensor, array in {**self.inputs, **self.outputs}.items()
         }
         for tensor, address in self._address.items():
             if not self._context.set_tensor_address(tensor, address):
@@ -195,7 +200,10 @@ def platform(trt: Any, device: Device) -> engine_cache.Platform:
 
 def _check(trt: Any, engine: Any, spec: GraphSpec) -> None:
     """Raise unless the engine has the tensors of `spec`."""
-    kinds = {trt.TensorIOMode.INPUT: {}, trt.TensorIOMode.OUTPUT: {}}
+    kinds: dict[Any, dict[str, TensorSpec]] = {
+        trt.TensorIOMode.INPUT: {},
+        trt.TensorIOMode.OUTPUT: {},
+    }
     for index in range(engine.num_io_tensors):
         name = engine.get_tensor_name(index)
         shape = tuple(int(side) for side in engine.get_tensor_shape(name))
@@ -204,7 +212,7 @@ def _check(trt: Any, engine: Any, spec: GraphSpec) -> None:
             name, shape, "float32" if is_float else str(engine.get_tensor_dtype(name))
         )
     for mode, expected in (("INPUT", spec.inputs), ("OUTPUT", spec.outputs)):
-        came = kinds[getattr(trt.TensorIOMode, mode)]
+        came = kinds[getattr(modes, mode)]
         if came != {item.name: item for item in expected}:
             raise BackendError(
                 f"The engine has the {mode.lower()}s {_shown(came.values())}, the manifest says "

@@ -178,7 +178,7 @@ def _protocol() -> Any:
     """Return uvicorn's HTTP with an end to patience, and to the number of connections."""
     base: Any = require("uvicorn.protocols.http.h11_impl", PURPOSE).H11Protocol
 
-    class Protocol(base):  # type: ignore[misc, valid-type]
+    class Protocol(base):  # type: ignore[misc]
         _patience: asyncio.TimerHandle | None = None
         _is_handed_on = False
 

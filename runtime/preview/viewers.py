@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 import struct
 import time
 from contextlib import suppress
@@ -24,6 +25,7 @@ MOST_VIEWERS = 64
 RATE_HZ = 30.0
 _ALL_HZ = 120.0  # pictures to all viewers together: many get fewer each
 _STATUS_S = 0.5
+_CLOSE_S = 2.0
 _SEND_S = 10.0  # how long a viewer may take to receive a message
 _ON_THE_WAY = 2  # pictures sent that the viewer has not asked for the next one after
 _ASK = "next"  # what a viewer sends when it has drawn a picture
@@ -46,7 +48,6 @@ class Viewers:
         self._gone = require("starlette.websockets", "--preview").WebSocketDisconnect
         self._encoder = Encoder()
         self._viewers: set[_Viewer] = set()
-        self._num_waiting = 0  # for one picture, without watching
         self._ready = asyncio.Event()  # somebody has seen the newest picture and wants another
         self._published = asyncio.Event()
         self._message = self._jpeg = b""
@@ -65,29 +66,34 @@ class Viewers:
         self._begin()
         viewer = _Viewer(socket, self._number)
         self._viewers.add(viewer)
-        sending = asyncio.ensure_future(self._send(viewer))
+        viewer.sending = asyncio.ensure_future(self._send(viewer))
+        reading = asyncio.ensure_future(self._read(viewer))
+        both = {viewer.sending, reading}
         try:
-            code = await self._read(viewer, sending)
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            # It left; or it sent what it should not; or it takes no messages any more.
+            code = reading.result() if reading.done() else _TRY_LATER
             if code is not None:
-                with suppress(OSError, RuntimeError):
-                    await asyncio.wait_for(socket.close(code), _SEND_S)
+                with suppress(OSError, RuntimeError, asyncio.TimeoutError):
+                    await asyncio.wait_for(socket.close(code), _CLOSE_S)
         finally:
             self._viewers.discard(viewer)
-            sending.cancel()
-            await asyncio.gather(sending, return_exceptions=True)
+            for task in both:
+                task.cancel()
+            await asyncio.gather(*both, return_exceptions=True)
+        if not viewer.sending.cancelled():
+            with suppress(OSError, self._gone):
+                viewer.sending.result()
 
     async def picture(self) -> bytes | None:
         """Return a JPEG of the next frame, None when none comes."""
         self._begin()
-        self._num_waiting += 1
+        published = self._published
+        self._ready.set()
         try:
-            published = self._published
-            self._ready.set()
             await asyncio.wait_for(published.wait(), _PICTURE_S)
         except asyncio.TimeoutError:
             return None
-        finally:
-            self._num_waiting -= 1
         return self._jpeg
 
     def _begin(self) -> None:
@@ -132,6 +138,7 @@ class Viewers:
                 for viewer in self._viewers:
                     viewer.is_untold = True
                     viewer.changed.set()
+                    viewer.give_up_if_stuck()
             await asyncio.sleep(_STATUS_S)
 
     async def _send(self, viewer: _Viewer) -> None:
@@ -141,13 +148,15 @@ class Viewers:
                 self._ready.set()
             await viewer.changed.wait()
             viewer.changed.clear()
+            viewer.sends_since_s = time.monotonic()
             if viewer.is_untold:
                 viewer.is_untold = False
-                await asyncio.wait_for(viewer.socket.send_text(self._news(viewer)), _SEND_S)
+                await viewer.socket.send_text(self._news(viewer))
             if viewer.num_wanted and viewer.number < self._number:
                 viewer.number = self._number
                 viewer.num_wanted -= 1
-                await asyncio.wait_for(viewer.socket.send_bytes(self._message), _SEND_S)
+                await viewer.socket.send_bytes(self._message)
+            viewer.sends_since_s = math.inf
 
     def _news(self, viewer: _Viewer) -> str:
         slices, events = self._history.end
@@ -155,19 +164,11 @@ class Viewers:
         viewer.num_slices, viewer.num_events = slices, events
         return json.dumps({"status": self._status, **news}, separators=(",", ":"))
 
-    async def _read(self, viewer: _Viewer, sending: asyncio.Future[None]) -> int | None:
+    async def _read(self, viewer: _Viewer) -> int | None:
         """Count the pictures that the viewer asks for; return why it is to be sent away."""
         bucket = Bucket(per_s=4 * RATE_HZ, burst=200)
         while True:
-            receiving = asyncio.ensure_future(viewer.socket.receive())
-            await asyncio.wait({receiving, sending}, return_when=asyncio.FIRST_COMPLETED)
-            if sending.done():
-                receiving.cancel()
-                await asyncio.gather(receiving, return_exceptions=True)
-                with suppress(asyncio.TimeoutError, OSError, self._gone):
-                    sending.result()
-                return _TRY_LATER  # it takes no messages any more
-            message = receiving.result()
+            message = await viewer.socket.receive()
             if message["type"] == "websocket.disconnect":
                 return None
             if message.get("text") != _ASK or not bucket.take():
@@ -205,8 +206,16 @@ class _Viewer:
         self.changed = asyncio.Event()
         self.num_wanted = _ON_THE_WAY
         self.number = number  # of the picture that it got last, or needs no more
-        self.is_untold = True
+        self.is_untold = False
+        self.sends_since_s = math.inf  # time.monotonic; inf while nothing is on its way
+        self.sending: asyncio.Future[None] | None = None
         self.num_slices = self.num_events = 0
+
+    def give_up_if_stuck(self) -> None:
+        """End the sending when a message has been on its way for too long."""
+        # Looked at from outside: a timer for each message would cost more than sending it.
+        if self.sending and time.monotonic() - self.sends_since_s > _SEND_S:
+            self.sending.cancel()
 
 
 def _complain(task: asyncio.Task[None]) -> None:

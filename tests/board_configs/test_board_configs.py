@@ -57,9 +57,7 @@ def test_a_release_is_found_by_the_version_of_l4t(name, version, jetpack):
 
 def test_every_known_l4t_runs_on_some_board():
     boards = [board_configs.read(name) for name in board_configs.names()]
-    unused = [
-        version for version in l4t.JETPACK if not any(b.release_for(version) for b in boards)
-    ]
+    unused = [version for version in l4t.JETPACK if not any(b.release_for(version) for b in boards)]
     assert unused == ["32.6.1"]  # before the line that the boards' files begin with
 
 

@@ -118,8 +118,12 @@ def test_power_meters_of_jetpack_4_are_found(tmp_path):
     assert detect(tmp_path).rails == ("POM_5V_GPU", "POM_5V_IN")
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(missing=st.sets(st.sampled_from(sorted(ORIN))), broken=st.sets(st.sampled_from(sorted(ORIN))))
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    missing=st.sets(st.sampled_from(sorted(ORIN))), broken=st.sets(st.sampled_from(sorted(ORIN)))
+)
 def test_whatever_is_missing_or_broken_never_raises(tmp_path, missing, broken):
     shutil.rmtree(tmp_path, ignore_errors=True)
     write(tmp_path, {path: text for path, text in ORIN.items() if path not in missing})

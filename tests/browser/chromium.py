@@ -66,7 +66,10 @@ class Page:
             f"http://127.0.0.1:{port}/json/new?about:blank", method="PUT"
         )
         told = json.load(urllib.request.urlopen(request, timeout=30))
-        self._socket = connect(told["webSocketDebuggerUrl"], max_size=None)
+        self._open = contextlib.ExitStack()
+        self._socket = self._open.enter_context(
+            connect(told["webSocketDebuggerUrl"], max_size=None)
+        )
         self._number = 0
         self.problems = []  # what the page complained about
         self.ask("Page.enable")
@@ -81,10 +84,9 @@ class Page:
         )
         if touch:
             self.ask("Emulation.setTouchEmulationEnabled", enabled=True)
-        self.go(url)
-
-    def go(self, url):
         self.ask("Page.navigate", url=url)
+        self.until(f"location.href.startsWith({json.dumps(url.partition('#')[0])})")
+        self.until("document.readyState === 'complete'")
 
     def ask(self, method, **params):
         """Send a command; return its result."""
@@ -110,7 +112,7 @@ class Page:
         told = self.ask(
             "Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True
         )
-        assert "exceptionDetails" not in told, told
+        assert "exceptionDetails" not in told, told["exceptionDetails"]
         return told["result"].get("value")
 
     def text(self, selector):
@@ -168,6 +170,5 @@ class Page:
         path.write_bytes(base64.b64decode(told["data"]))
 
     def close(self):
-        with contextlib.suppress(Exception):
-            self.ask("Page.close")
-        self._socket.close()
+        self.ask("Page.close")
+        self._open.close()

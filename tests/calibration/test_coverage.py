@@ -58,7 +58,8 @@ def test_that_no_shutter_was_seen_is_never_missing_but_its_times_are(cover):
     assert cover((150, {})).lacks("shutter", "under 10 s")
 
 
-def test_few_windows_and_no_held_back_clip_are_told(cover):
+def test_few_windows_few_templates_and_no_held_back_clip_are_told(cover):
+    assert any("only 4 templates" in line for line in cover((150, {})).missing)
     assert any("only 40 windows" in line for line in cover((40, {})).missing)
     assert any("held back" in line for line in cover((150, {}), num_held_back=0).missing)
     assert not any("held back" in line for line in cover((150, {})).missing)

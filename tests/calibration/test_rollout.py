@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from thermedge.bundle import TEMPLATE_GRAPH, TRACK_GRAPH
+from thermedge.calibration import rollout
 from thermedge.calibration.rollout import Collector, Footage
 from thermedge.errors import TargetError
 from thermedge.geometry import Box
@@ -106,6 +107,17 @@ def test_a_tracker_that_leaves_the_label_is_started_again(collector, make_frames
     starts = {sample.origin.clip: sample.origin.frame for sample in collector.samples("template")}
     assert starts[1] == 16 + 5
     assert {sample.origin.box for sample in collector.samples("track")} == {"labelled"}
+
+
+def test_along_labels_a_track_is_started_anew_now_and_then(
+    collector, make_frames, make_footage, monkeypatch
+):
+    monkeypatch.setattr(rollout, "_RENEW", 10)
+    collector.roll(make_footage(make_frames(25)))
+    starts = {s.origin.clip: s.origin.frame for s in reversed(collector.samples("template"))}
+    assert starts == {0: 0, 1: 10, 2: 20}
+    box = Box(40.0, 40.0, 18.0, 14.0)
+    assert collector.roll(make_footage(make_frames(25), init=box)).starts == 1
 
 
 def test_what_is_cut_elsewhere_while_the_target_is_missing_is_a_scan(

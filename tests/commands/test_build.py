@@ -1,4 +1,4 @@
-"""Facts about `thermedge build`, on a board whose GPU is host memory and computes by ONNX Runtime."""
+"""Facts about `thermedge build`, on a GPU of host memory that computes by ONNX Runtime."""
 
 import os
 

@@ -3,6 +3,7 @@
 import configparser
 import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -63,3 +64,12 @@ def test_every_extra_that_a_remedy_advises_exists() -> None:
     setup.read(CHECKOUT / "setup.cfg", encoding="utf-8")
     advised = re.findall(r"thermedge\[(\w+)\]", " ".join(optional._REMEDY.values()))
     assert set(advised) <= set(setup["options.extras_require"])
+
+
+@pytest.mark.parametrize("package", ["onnxruntime", "openvino"])
+def test_an_engine_is_imported_without_telling_its_makers(package: str, tmp_path: Path) -> None:
+    pytest.importorskip(package)
+    code = f"from thermedge.optional import require; require({package!r}, 'testing')"
+    environment = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=60)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]

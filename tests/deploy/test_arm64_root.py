@@ -29,7 +29,9 @@ def system(kept):
 @pytest.fixture(scope="module")
 def qemu(kept):
     source = Path(arm64_root.__file__).read_text()
-    return cache.kept(kept, "qemu-user", debian.release(), source, make=arm64_root.make_qemu) / "qemu"
+    return (
+        cache.kept(kept, "qemu-user", debian.release(), source, make=arm64_root.make_qemu) / "qemu"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +96,9 @@ def test_systemd_finds_nothing_to_say_about_our_units(flashed):
 def test_systemd_would_find_a_mistake_in_them(flashed):
     root, _ = flashed
     unit = root / "etc/systemd/system/thermedge-mistaken.service"
-    unit.write_text((root / "etc/systemd/system/thermedge.service").read_text() + "[Service]\nUzer=x\n")
+    unit.write_text(
+        (root / "etc/systemd/system/thermedge.service").read_text() + "[Service]\nUzer=x\n"
+    )
     done = subprocess.run(
         ["systemd-analyze", "verify", f"--root={root}", "--man=no", str(unit)],
         capture_output=True,

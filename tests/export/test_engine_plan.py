@@ -54,7 +54,9 @@ def test_a_tensorrt_without_flags_needs_a_bundle_with_fp16_graphs(plan, wanted):
 
 
 def test_int8_needs_a_bundle_that_was_calibrated(plan):
-    with pytest.raises(BackendError, match=r"no template\.int8\.onnx and track\.int8\.onnx") as caught:
+    with pytest.raises(
+        BackendError, match=r"no template\.int8\.onnx and track\.int8\.onnx"
+    ) as caught:
         plan(OLD, "int8")
     assert "--calibration" in caught.value.remedy
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import runpy
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -86,7 +87,9 @@ class Workstation:
     def answer(self, start: str, status: int = 0, out: str = "") -> None:
         self.runner.answers[start] = Finished(status, out)
 
-    def plug(self, instance: str, product: str, *, vendor: str = "0955", speed: str = "480") -> None:
+    def plug(
+        self, instance: str, product: str, *, vendor: str = "0955", speed: str = "480"
+    ) -> None:
         bus, _, devpath = instance.partition("-")
         folder = f"sys/bus/usb/devices/{instance}"
         names = {"idVendor": vendor, "idProduct": product, "busnum": bus, "devpath": devpath}
@@ -126,9 +129,7 @@ class Workstation:
             made = dataclasses.replace(
                 made, steps=tuple(step for step in made.steps if step.name in steps)
             )
-        return Planned(
-            machine=self.machine, bsp=wanted.bsp, board=wanted.board, plan=made, **extra
-        )
+        return Planned(machine=self.machine, bsp=wanted.bsp, board=wanted.board, plan=made, **extra)
 
 
 @pytest.fixture
@@ -155,3 +156,54 @@ def workstation_with(tmp_path, fake_bsp) -> Callable[..., Workstation]:
         return Workstation(tmp_path / f"root-{l4t}", fake_bsp(l4t, **options))
 
     return make
+
+
+@pytest.fixture
+def request_for() -> Callable[..., OverlayRequest]:
+    """Return a function that makes a request for the default bundle, without packages."""
+
+    def make(**options) -> OverlayRequest:
+        values = {
+            "version": "1",
+            "board": BOARD,
+            "bundle": bundles.find("default"),
+            "wheelhouse": None,
+            "user": "tracker",
+            "arguments": ("v4l2:auto", "--control", "/run/thermedge/control.sock"),
+        }
+        return OverlayRequest(**(values | options))
+
+    return make
+
+
+@pytest.fixture
+def write_wheel() -> Callable[..., Path]:
+    """Return a function that writes a small wheel, and gives its path."""
+
+    def write(folder: Path, name: str, *, tags: str = "py3-none-any", needs=(), files=()) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{name}-1.0-{tags}.whl"
+        info = f"{name}-1.0.dist-info"
+        lines = ["Metadata-Version: 2.1", f"Name: {name}", "Version: 1.0"]
+        lines += [f"Requires-Dist: {need}" for need in needs]
+        about = ["Wheel-Version: 1.0", "Generator: x", "Root-Is-Purelib: true", f"Tag: {tags}"]
+        contents = {
+            **dict(files),
+            f"{info}/METADATA": "\n".join(lines) + "\n",
+            f"{info}/WHEEL": "\n".join(about) + "\n",
+        }
+        listed = "".join(f"{inside},,\n" for inside in [*contents, f"{info}/RECORD"])
+        with zipfile.ZipFile(path, "w") as archive:
+            for inside, text in {**contents, f"{info}/RECORD": listed}.items():
+                archive.writestr(inside, text)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def house(tmp_path, write_wheel) -> Path:
+    """A wheelhouse that has no more than it must."""
+    for name in ("thermedge", "pip"):
+        write_wheel(tmp_path / "house", name)
+    return tmp_path / "house"

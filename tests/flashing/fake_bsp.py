@@ -12,15 +12,15 @@ import argparse
 import sys
 from pathlib import Path
 
-PROGRAM = '''\
+PROGRAM = """\
 #!{python}
 import json, os, pathlib, sys, time
 name = os.path.basename(sys.argv[0])
 kept = ("BOARDID", "FAB", "BOARDSKU", "BOARDREV", "CHIP_SKU", "ADDITIONAL_DTB_OVERLAY_OPT")
 if "FAKE_L4T_LOG" in os.environ:
     with open(os.environ["FAKE_L4T_LOG"], "a") as log:
-        told = dict(program=sys.argv[0], argv=sys.argv[1:], cwd=os.getcwd(), euid=os.geteuid(),
-                    env={{key: os.environ[key] for key in kept if key in os.environ}})
+        told = dict(program=sys.argv[0], argv=sys.argv[1:], cwd=os.getcwd(), pid=os.getpid(),
+                    euid=os.geteuid(), env={{key: os.environ[key] for key in kept if key in os.environ}})
         log.write(json.dumps(told) + "\\n")
 texts = {texts!r}
 if os.environ.get("FAKE_FAIL_IN", name) == name:
@@ -60,7 +60,7 @@ elif name == "nvautoflash.sh":
     print(os.environ.get("FAKE_BOARD", "jetson-orin-nano-devkit") + " found.")
 else:
     print("done")
-'''
+"""
 # As people met them.
 TEXTS = {
     "usb_write": "ERROR: might be timeout in USB write.",
@@ -105,6 +105,7 @@ CONFS = {
         *("jetson-agx-orin-devkit-industrial", "jetson-agx-thor-devkit", "jetson-agx-thor-t4000"),
     ),
 }
+PYTHON = {32: "3.6", 35: "3.8", 36: "3.10", 38: "3.12", 39: "3.12"}
 LAYOUTS = {
     35: (
         "tools/kernel_flash/flash_l4t_external.xml",
@@ -131,14 +132,16 @@ def make(folder: Path, *, l4t: str = "36.5.0", is_applied: bool = True) -> Path:
     root = folder.resolve() / "Linux_for_Tegra"
     root.mkdir(parents=True)
     major, _, revision = l4t.partition(".")
-    release = f"# R{major} (release), REVISION: {revision}, GCID: 1, BOARD: generic, EABI: aarch64\n"
+    release = (
+        f"# R{major} (release), REVISION: {revision}, GCID: 1, BOARD: generic, EABI: aarch64\n"
+    )
     _programs(root, int(major), release)
     _confs(root, int(major))
     for layout in LAYOUTS.get(int(major), LAYOUTS[36] if int(major) > 36 else ()):
         _write(root / layout, LAYOUT)
     _write(root / "nv_tegra/nv_tegra_release", release)
     _write(root / "kernel/Image", "kernel")
-    _rootfs(root / "rootfs", "3.6 3.8 3.10 3.12 3.12".split()[[32, 35, 36, 38, 39].index(int(major))])
+    _rootfs(root / "rootfs", PYTHON[int(major)])
     if is_applied:
         for path in APPLIED:
             _write(root / path, release if path.endswith("release") else "kernel")
@@ -191,4 +194,3 @@ if __name__ == "__main__":
     parser.add_argument("--l4t", default="36.5.0")
     parser.add_argument("--fresh", action="store_true", help="before apply_binaries.sh")
     arguments = parser.parse_args()
-    print(make(arguments.folder, l4t=arguments.l4t, is_applied=not arguments.fresh))

@@ -32,7 +32,9 @@ def test_the_eeprom_is_read_when_asked_for(workstation):
 
 
 def test_flash_sh_needs_no_network(workstation):
-    skipped = [one.number for one in all_results(workstation, storage="sd") if one.status == "skipped"]
+    skipped = [
+        one.number for one in all_results(workstation, storage="sd") if one.status == "skipped"
+    ]
     assert skipped == [11, 12, 13, 14, 15, 23]
 
 

@@ -31,12 +31,12 @@ def test_drift_of_the_machine_cancels() -> None:
 
 def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
     hits = 0
-    for seed in range(60):
+    for seed in range(30):
         random = np.random.default_rng(seed)
         one, other = (random.gamma(9, 1, 300).tolist() for _ in range(2))
         found = ratio(run("a", one), run("b", other), warm_up=0, seed=seed)
         hits += found.low <= 1 <= found.high
-    assert hits >= 50
+    assert hits >= 25
 
 
 def test_frames_in_which_one_of_them_searches_do_not_count() -> None:

@@ -13,6 +13,8 @@ def shipped():
 
 @pytest.mark.parametrize("name", ["auto", *BACKENDS])
 def test_every_name_opens_an_engine_that_runs(shipped, name):
+    if name == "trt":
+        pytest.skip("needs an engine that was built on this machine; see test_trt.py")
     graph = shipped.path(bundle.TEMPLATE_GRAPH)
     engine = open_backend(name, graph, shipped.manifest.template)
     engine.inputs["template"][...] = 0.5

@@ -141,7 +141,11 @@ except BackendError as error:
     ("fault", "problem", "remedy"),
     [
         ("none", "CUDA does not start on this machine: the driver finds no GPU", "--backend ort"),
-        ("old", "CUDA does not start on this machine: CUDA_ERROR_SYSTEM_DRIVER_MISMATCH", "JetPack"),
+        (
+            "old",
+            "CUDA does not start on this machine: CUDA_ERROR_SYSTEM_DRIVER_MISMATCH",
+            "JetPack",
+        ),
         ("full", "no memory left: cuMemAlloc", "tegrastats"),
     ],
 )

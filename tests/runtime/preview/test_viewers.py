@@ -1,6 +1,7 @@
 """Facts about the live picture: all who watch get the newest, at their own pace."""
 
 import json
+import socket
 import struct
 import threading
 import time
@@ -164,3 +165,32 @@ def test_a_run_whose_camera_hangs_still_tells_its_status(make_running):
     with one.live() as socket:
         _, told = pictures(socket, 1.2)
     assert told[-1]["status"]["silent_s"] > 0.5
+
+
+def test_a_viewer_that_takes_no_message_is_given_up(make_running, monkeypatch):
+    monkeypatch.setattr(viewers, "_SEND_S", 0.3)
+    monkeypatch.setattr(viewers, "_CLOSE_S", 0.3)
+    monkeypatch.setattr(viewers, "_STATUS_S", 0.02)
+    told = "x" * 200_000  # a status that soon fills every buffer on the way
+    one = make_running()
+    monkeypatch.setattr(type(one.control), "status", lambda self: {"state": told})
+    key = b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", one.port), timeout=20) as deaf:
+        deaf.sendall(
+            b"GET /api/live HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+            b"Connection: Upgrade\r\n" + key
+        )
+        assert b"101" in deaf.recv(100)
+        deadline = time.monotonic() + 20
+        while one.told("/api/status")[1]["state"] and watching(one) != 0:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+
+def watching(one):
+    """How many viewers a new one finds, without itself."""
+    with one.live(max_size=None) as other:
+        while True:
+            message = other.recv(timeout=20)
+            if isinstance(message, str):
+                return json.loads(message)["status"]["viewers"] - 1

@@ -1,0 +1,58 @@
+from dataclasses import replace
+
+import pytest
+
+from thermedge import bundle
+from thermedge.bundles import find
+from thermedge.errors import BundleError
+from thermedge.export import copies
+
+
+@pytest.fixture
+def shipped():
+    return bundle.read(find("default"))
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_what_is_added_is_listed_with_its_checksum(shipped, tmp_path):
+    def add(draft, manifest):
+        (draft / "note.txt").write_text("more")
+        return replace(manifest, name="other")
+
+    copies.extend(shipped, tmp_path / "more", "more", finish=add)
+    made = bundle.read(tmp_path / "more")
+    assert made.path("note.txt").read_text() == "more"
+    assert (made.manifest.name, made.manifest.precision) == ("other", "fp32")
+    assert made.manifest.track == shipped.manifest.track
+
+
+def test_a_failure_leaves_the_older_bundle_and_nothing_else(shipped, tmp_path):
+    folder = tmp_path / "mine"
+    copies.extend(shipped, folder, "mine", finish=copies.unchanged)
+    before = contents(folder)
+
+    def fail(draft, manifest):
+        raise BundleError("The budget is not met.", "Stay with fp32.")
+
+    with pytest.raises(BundleError, match="budget"):
+        copies.extend(shipped, folder, "mine", finish=fail)
+    assert contents(folder) == before
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_a_bundle_can_be_extended_in_its_own_place(shipped, tmp_path):
+    folder = tmp_path / "mine"
+    copies.extend(shipped, folder, "mine", finish=copies.unchanged)
+    copies.extend(bundle.read(folder), folder, "again", finish=copies.unchanged)
+    assert bundle.read(folder).manifest.name == "again"
+
+
+def test_a_folder_that_is_no_bundle_is_never_overwritten(shipped, tmp_path):
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "a.txt").write_text("dear")
+    with pytest.raises(BundleError, match="is not a bundle"):
+        copies.extend(shipped, tmp_path / "letters", "x", finish=copies.unchanged)
+    assert (tmp_path / "letters" / "a.txt").read_text() == "dear"
