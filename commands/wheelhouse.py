@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--extra",
         action="append",
         metavar="NAME",
-        help="of thermedge, may be given again: mqtt, metrics, mavlink...; camera is always there",
+        help="of thermedge, may be given again: mqtt, preview...; camera and trt are always there",
     )
 
 

@@ -195,7 +195,9 @@ class _Work:
             for layer in self.layers[graph]
             if layer not in chosen[graph]
         }
-        methods: dict[str, float] = {method: accuracy.mean(found) for method, found in by_method.items()}
+        methods: dict[str, float] = {
+            method: accuracy.mean(found) for method, found in by_method.items()
+        }
         calibration = self._request.calibration
         return Int8Spec(
             method=self.method,

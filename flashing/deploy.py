@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from thermedge.errors import BoardError, ThermedgeError
@@ -76,7 +76,7 @@ class _Board:
 def release_name(folder: Path, thermedge_version: str) -> str:
     """Return a name that tells a payload's contents: equal payloads have equal names."""
     release = payload.read(folder)
-    told = payload.text(release).replace(release.version, "", 1)
+    told = payload.text(replace(release, version=""))
     return f"{thermedge_version}-{hashlib.sha256(told.encode('utf-8')).hexdigest()[:10]}"
 
 

@@ -13,6 +13,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from thermedge import board_configs
 from thermedge.errors import BoardError
 from thermedge.files import replacing, sha256_of
 from thermedge.flashing import payload, system_files, wheels
@@ -30,7 +31,7 @@ class OverlayRequest:
     """What a board is to run."""
 
     version: str  # name of the release on the board
-    board: str  # a name from `thermedge boards`
+    board: str  # a name from `thermedge boards`; "": any
     bundle: Path  # folder written by `thermedge export`
     wheelhouse: Path | None  # from `make wheelhouse`; None: the packages come with a later deploy
     user: str  # whom the tracker runs as; never root
@@ -46,7 +47,7 @@ def check(request: OverlayRequest, *, keeps_arguments: bool = False) -> None:
         keeps_arguments: Without arguments it keeps those that it runs with.
 
     Raises:
-        BoardError: A name or argument is impossible.
+        BoardError: A name or argument is impossible, or the board is unknown.
         BundleError: The bundle is damaged.
     """
     from thermedge import bundle
@@ -80,6 +81,8 @@ def check(request: OverlayRequest, *, keeps_arguments: bool = False) -> None:
             f"{request.power_mode!r} can't be the name of a power mode.",
             "Take a name that `thermedge boards NAME` shows, for example 25W",
         )
+    if request.board:
+        board_configs.read(request.board)
     bundle.read(request.bundle)
     if request.wheelhouse is not None:
         wheels.check(request.wheelhouse)

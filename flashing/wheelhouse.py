@@ -24,7 +24,7 @@ from thermedge.optional import require
 
 # glibc 2.35 is Ubuntu 22.04's, which JetPack 6 is made of; 2.39 would be JetPack 7's.
 _GLIBC_MINORS = (35, 34, 31, 28, 27, 17)
-EXTRAS = ("camera",)  # of thermedge, that a board gets when nobody says otherwise
+EXTRAS = ("camera", "trt")  # of thermedge, that a board gets when nobody says otherwise
 
 
 def gather(

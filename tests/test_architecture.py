@@ -22,7 +22,7 @@ BELOW = {
     "runtime": {"core", "board_configs"},
     "calibration": {"core", "runtime"},
     "evaluation": {"core", "board_configs", "runtime"},
-    "profiling": {"core", "board_configs", "runtime", "evaluation"},
+    "profiling": {"core", "board_configs", "bundles", "evaluation", "runtime"},
     "flashing": {"core", "board_configs"},
     "models": {"core"},
     "training": {"core", "runtime", "models", "evaluation"},

@@ -200,10 +200,8 @@ def platform(trt: Any, device: Device) -> engine_cache.Platform:
 
 def _check(trt: Any, engine: Any, spec: GraphSpec) -> None:
     """Raise unless the engine has the tensors of `spec`."""
-    kinds: dict[Any, dict[str, TensorSpec]] = {
-        trt.TensorIOMode.INPUT: {},
-        trt.TensorIOMode.OUTPUT: {},
-    }
+    modes = trt.TensorIOMode
+    kinds: dict[Any, dict[str, TensorSpec]] = {modes.INPUT: {}, modes.OUTPUT: {}}
     for index in range(engine.num_io_tensors):
         name = engine.get_tensor_name(index)
         shape = tuple(int(side) for side in engine.get_tensor_shape(name))

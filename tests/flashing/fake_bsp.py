@@ -20,7 +20,8 @@ kept = ("BOARDID", "FAB", "BOARDSKU", "BOARDREV", "CHIP_SKU", "ADDITIONAL_DTB_OV
 if "FAKE_L4T_LOG" in os.environ:
     with open(os.environ["FAKE_L4T_LOG"], "a") as log:
         told = dict(program=sys.argv[0], argv=sys.argv[1:], cwd=os.getcwd(), pid=os.getpid(),
-                    euid=os.geteuid(), env={{key: os.environ[key] for key in kept if key in os.environ}})
+                    euid=os.geteuid(),
+                    env={{key: os.environ[key] for key in kept if key in os.environ}})
         log.write(json.dumps(told) + "\\n")
 texts = {texts!r}
 if os.environ.get("FAKE_FAIL_IN", name) == name:

@@ -1,125 +1,143 @@
-"""Facts about the overlay: what it writes into a board's file system, and what it refuses."""
-
+import dataclasses
 import json
 import os
-import shutil
+import runpy
+from pathlib import Path
 
 import pytest
 
 from thermedge.errors import BoardError, BundleError
-from thermedge.files import sha256_of
-from thermedge.flashing import overlay, payload
+from thermedge.flashing import overlay
+from thermedge.flashing.overlay import OverlayRequest
 
-FIRST_BOOT = "etc/systemd/system/thermedge-first-boot.service"
+TINY = runpy.run_path(str(Path(__file__).with_name("tiny_wheels.py")))
 
 
 @pytest.fixture
-def root(fake_bsp):
-    return fake_bsp() / "rootfs"
+def wanted(tmp_path):
+    house = tmp_path / "house"
+    house.mkdir()
+    TINY["write_wheel"](house)
+    (house / "pip-26-py3-none-any.whl").touch()
+    return OverlayRequest(
+        version="v1",
+        board="orin-nano-8gb-devkit-super",
+        bundle=TINY["write_bundle"](tmp_path / "bundle"),
+        wheelhouse=house,
+        user="tracker",
+        arguments=("v4l2:auto", "--control", "/run/thermedge/control.sock"),
+        power_mode="25W",
+    )
 
 
-def contents(root):
+@pytest.fixture
+def root(tmp_path):
+    root = tmp_path / "root"
+    (root / "usr/bin").mkdir(parents=True)
+    (root / "usr/bin/python3").symlink_to("python3.10")
+    return root
+
+
+def files_below(root):
     return {
-        str(path.relative_to(root)): path.read_bytes() if path.is_file() else b""
-        for path in root.rglob("*")
+        p.relative_to(root).as_posix(): p.read_bytes() for p in root.rglob("*") if p.is_file()
     }
 
 
-def test_every_file_it_writes_is_in_its_manifest(root, request_for, house):
-    before = set(contents(root))
-    overlay.apply(root, request_for(wheelhouse=house, power_mode="25W"))
-    manifest = json.loads((root / overlay.MANIFEST).read_text())
-    added = {name for name in set(contents(root)) - before if not (root / name).is_dir()}
-    added -= {name for name in added if (root / name).is_symlink()}
-    assert added == {*manifest["files"], overlay.MANIFEST}
-    for name, told in manifest["files"].items():
-        assert told == {"sha256": sha256_of(root / name), "mode": "0644"}
-    for link, target in manifest["links"].items():
-        assert os.readlink(root / link) == target
-        assert (root / target.lstrip("/")).is_file()
+def test_the_first_boot_finds_all_it_needs(root, wanted):
+    overlay.apply(root, wanted)
+    unit = (root / "etc/systemd/system/thermedge-first-boot.service").read_text()
+    wheel = "/opt/thermedge/incoming/wheelhouse/thermedge-9.9-py3-none-any.whl"
+    assert f"Environment=PYTHONPATH={wheel}\n" in unit
+    assert (root / wheel.lstrip("/")).is_file()
+    assert (root / "opt/thermedge/incoming/bundle/manifest.json").is_file()
+    links = json.loads((root / overlay.MANIFEST).read_text())["links"]
+    assert all((root / link).is_symlink() for link in links)
 
 
-def test_a_second_call_changes_nothing(root, request_for, house):
-    request = request_for(wheelhouse=house)
-    overlay.apply(root, request)
-    before = contents(root)
-    overlay.apply(root, request)
-    assert contents(root) == before
+def test_a_second_time_changes_nothing(root, wanted):
+    overlay.apply(root, wanted)
+    before = files_below(root)
+    overlay.apply(root, wanted)
+    assert files_below(root) == before
 
 
-def test_the_first_boot_installs_what_was_brought(root, request_for, house):
-    overlay.apply(root, request_for(wheelhouse=house))
-    incoming = root / "opt/thermedge/incoming"
-    payload.verify(incoming, payload.read(incoming))
-    unit = (root / FIRST_BOOT).read_text()
-    (line,) = [line for line in unit.splitlines() if line.startswith("Environment=PYTHONPATH=")]
-    assert (root / line.rpartition("=")[2].lstrip("/")).is_file()
+def test_without_packages_no_first_boot_waits_for_them(root, wanted):
+    bare = dataclasses.replace(wanted, wheelhouse=None)
+    overlay.apply(root, bare)
+    assert not (root / "etc/systemd/system/thermedge-first-boot.service").exists()
+    assert any("deploy --wheelhouse" in step for step in overlay.steps(bare))
 
 
-def test_without_packages_nothing_is_installed_at_the_first_boot(root, request_for):
-    overlay.apply(root, request_for())
-    assert not (root / FIRST_BOOT).exists()
+def test_the_steps_tell_what_happens(wanted):
+    told = "\n".join(overlay.steps(wanted))
+    assert "release v1" in told
+    assert "2 packages" in told
+    assert "as tracker" in told
+    assert "25W" in told
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("changes", "problem"),
     [
         ({"user": "root"}, "can't run as user 'root'"),
-        ({"user": "Tracker"}, "can't run as user"),
+        ({"user": "Tracker One"}, "can't run as user"),
+        ({"version": "../x"}, "can't name a release"),
         ({"arguments": ()}, "arguments are missing"),
-        ({"arguments": ("v4l2:auto", "a b")}, "'a b' has a blank"),
-        ({"arguments": ("$(reboot)",)}, "another sign"),
-        ({"arguments": ("v4l2:auto", "--bundle", "x")}, "service adds its own"),
-        ({"power_mode": 'x"y'}, "name of a power mode"),
-        ({"version": "a/b"}, "can't name a release"),
+        ({"arguments": ('a"; rm -rf /',)}, "a systemd unit would change"),
+        ({"arguments": ("$HOME",)}, "a systemd unit would change"),
+        ({"arguments": ("v4l2:auto", "--bundle", "x")}, "adds its own"),
+        ({"power_mode": '25W"\nExecStart=x'}, "can't be the name of a power mode"),
+        ({"board": "toaster"}, "toaster"),
     ],
 )
-def test_what_could_not_run_is_refused(request_for, options, told):
-    with pytest.raises(BoardError) as raised:
-        overlay.check(request_for(**options))
-    assert told in raised.value.problem
+def test_what_could_not_run_is_refused_before_anything_is_written(root, wanted, changes, problem):
+    before = files_below(root)
+    with pytest.raises(BoardError, match=problem):
+        overlay.apply(root, dataclasses.replace(wanted, **changes))
+    assert files_below(root) == before
 
 
-def test_a_board_that_keeps_its_arguments_needs_none(request_for):
-    overlay.check(request_for(arguments=()), keeps_arguments=True)
-
-
-def test_a_damaged_bundle_leaves_the_file_system_as_it_was(root, request_for, tmp_path):
-    bundle = shutil.copytree(request_for().bundle, tmp_path / "bundle")
-    (bundle / "track.onnx").write_bytes(b"x")
-    before = contents(root)
+def test_a_damaged_bundle_is_refused(root, wanted):
+    (wanted.bundle / "golden.npz").write_bytes(b"")
     with pytest.raises(BundleError):
-        overlay.apply(root, request_for(bundle=bundle))
-    assert contents(root) == before
+        overlay.apply(root, wanted)
 
 
-def test_a_folder_that_is_no_board_is_refused(tmp_path, request_for):
-    with pytest.raises(BoardError, match="no board's file system"):
-        overlay.apply(tmp_path, request_for())
-    assert not (tmp_path / "opt").exists()
+@pytest.mark.parametrize(
+    ("python", "problem"),
+    [("python3.8", "has Python 3.8"), ("elsewhere", "no version"), (None, "no board's")],
+)
+def test_a_system_that_it_does_not_run_on_is_refused(root, wanted, python, problem):
+    (root / "usr/bin/python3").unlink()
+    if python is not None:
+        (root / "usr/bin/python3").symlink_to(python)
+    with pytest.raises(BoardError, match=problem):
+        overlay.apply(root, wanted)
+    assert not (root / "opt").exists()
 
 
-def test_an_old_python_is_refused(fake_bsp, request_for):
-    with pytest.raises(BoardError, match=r"has Python 3\.8; thermedge needs 3\.10"):
-        overlay.apply(fake_bsp("35.6.1") / "rootfs", request_for())
+def test_wheels_for_another_python_are_refused(root, wanted):
+    (wanted.wheelhouse / "numpy-2-cp312-cp312-manylinux_2_28_aarch64.whl").touch()
+    with pytest.raises(BoardError, match=r"Python 3\.10"):
+        overlay.apply(root, wanted)
 
 
-def test_a_link_out_of_the_file_system_is_not_followed(root, request_for, tmp_path):
-    (root / "opt").rmdir()
-    (root / "opt").symlink_to(tmp_path)
+def test_a_link_never_leads_the_overlay_onto_this_machine(root, wanted, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (root / "opt").symlink_to(tmp_path / "mine")
     with pytest.raises(BoardError, match="leads out of"):
-        overlay.apply(root, request_for())
-    assert not (tmp_path / "thermedge").exists()
+        overlay.apply(root, wanted)
+    assert list((tmp_path / "mine").iterdir()) == []
 
 
-def test_wheels_for_another_machine_are_refused(root, request_for, house, write_wheel):
-    write_wheel(house, "numpy", tags="cp310-cp310-manylinux_2_28_x86_64")
-    with pytest.raises(BoardError, match="does not run on the board"):
-        overlay.apply(root, request_for(wheelhouse=house))
+def test_a_place_that_can_not_be_written_has_one_clear_error(root, wanted):
+    (root / "opt").write_text("a file")
+    with pytest.raises(BoardError, match="can't be written below"):
+        overlay.apply(root, wanted)
 
 
-def test_the_plan_tells_all_that_is_asked(request_for, house):
-    told = "\n".join(overlay.steps(request_for(wheelhouse=house, power_mode="25W")))
-    for fact in ("release 1", "2 packages", "v4l2:auto", "as tracker", "power mode 25W"):
-        assert fact in told
-    assert "they follow with thermedge deploy" in "\n".join(overlay.steps(request_for()))
+def test_a_half_written_copy_of_before_is_thrown_away(root, wanted):
+    (root / "opt/thermedge/.incoming.partial/bundle").mkdir(parents=True)
+    overlay.apply(root, wanted)
+    assert os.listdir(root / "opt/thermedge") == ["incoming"]

@@ -1,23 +1,24 @@
-"""Facts about releases: installed beside the one that runs, proven, switched to, taken back."""
-
-import fcntl
 import json
+import os
+import runpy
 import shutil
-import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from thermedge.errors import BoardError
 from thermedge.flashing import environment, payload, release
-from thermedge.flashing.layout import CONFIGURATION, Layout
+from thermedge.flashing.layout import Layout
+from thermedge.flashing.overlay import OverlayRequest
 from thermedge.flashing.service import Systemd
 
-# Active is what runs; a release named in `refused` does not start.
+TINY = runpy.run_path(str(Path(__file__).with_name("tiny_wheels.py")))
 SYSTEMCTL = """\
 #!/bin/sh
 cd {folder}
-release=$(basename "$(readlink {home}/current)")
+echo "$@" >> calls
+release=$(basename "$(readlink {root}/opt/thermedge/current)")
 case "$1" in
 is-active) test -e active ;;
 restart)
@@ -27,177 +28,192 @@ restart)
 show) echo NRestarts=0 ;;
 esac
 """
-KILLED = """\
-import sys
-from pathlib import Path
-from thermedge.flashing import release
-from thermedge.flashing.layout import Layout
-release.install(Path(sys.argv[1]), Layout(Path(sys.argv[2])), service=None)
-"""
-PROVEN = "#!/bin/sh\necho self-test passed\n"
-REFUTED = "#!/bin/sh\necho 'error: It computes something else.' >&2\nexit 1\n"
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory):
+    found = TINY["write_wheelhouse"](tmp_path_factory.mktemp("house"))
+    if found is None:
+        pytest.skip("this Python brings no pip to install with")
+    return found
+
 
 
 class Board:
-    """A board's file system with its packages, and a systemd that notes what runs."""
-
-    def __init__(self, folder, request_for, house):
-        self.folder, self.request_for, self.house = folder, request_for, house
+    def __init__(self, folder, house):
+        self.folder, self.house = folder, house
         self.layout = Layout(folder / "root")
-        key = payload.environment_key(house)
-        self.packages = self.layout.environments / f"{key}-3.{environment.minor()}"
-        (self.packages / "bin").mkdir(parents=True)
-        (self.packages / ".complete").touch()
-        self.program("python", "#!/bin/sh\nexit 1\n")  # it has no TensorRT
-        self.program("track-camera", PROVEN)
+        (folder / "root").mkdir()
         (folder / "refused").touch()
-        systemctl = folder / "systemctl"
-        systemctl.write_text(SYSTEMCTL.format(folder=folder, home=self.layout.home))
-        systemctl.chmod(0o755)
-        self.service = Systemd(str(systemctl), soak_s=0)
+        program = folder / "systemctl"
+        program.write_text(SYSTEMCTL.format(folder=folder, root=self.layout.root))
+        program.chmod(0o755)
+        self.systemd = Systemd(str(program), soak_s=0)
 
-    def program(self, name, text):
-        (self.packages / "bin" / name).write_text(text)
-        (self.packages / "bin" / name).chmod(0o755)
-
-    def payload(self, version, **options):
-        folder = self.folder / f"payload-{version}"
-        shutil.rmtree(folder, ignore_errors=True)
-        options = {"wheelhouse": self.house} | options
-        payload.write(folder, self.request_for(version=version, **options))
+    def payload(self, version, *, card="A tracker.\n", packages=True, arguments=("v4l2:auto",), **more):
+        name = f"{version}-{len(list(self.folder.iterdir()))}"
+        bundle = TINY["write_bundle"](self.folder / f"bundle-{name}", card)
+        request = OverlayRequest(
+            version=version,
+            board="",
+            bundle=bundle,
+            wheelhouse=self.house if packages else None,
+            user="tracker",
+            arguments=arguments,
+            **more,
+        )
+        folder = self.folder / f"payload-{name}"
+        payload.write(folder, request)
         return folder
 
-    def install(self, version, **options):
-        return release.install(self.payload(version, **options), self.layout, service=self.service)
+    def install(self, version, **more):
+        return release.install(self.payload(version, **more), self.layout, service=self.systemd)
 
     @property
     def running(self):
         return (self.folder / "active").read_text().strip()
 
     @property
-    def links(self):
-        return release.current(self.layout), release.previous(self.layout)
-
-    @property
     def progress(self):
         return json.loads((self.layout.state / "progress.json").read_text())
 
-    @property
     def configuration(self):
-        return (self.layout.root / CONFIGURATION).read_text()
+        return (self.layout.root / "etc/thermedge/track.conf").read_text().splitlines()[-1]
 
 
 @pytest.fixture
-def board(tmp_path, request_for, house):
-    return Board(tmp_path, request_for, house)
+def board(tmp_path, house, monkeypatch):
+    monkeypatch.setattr(environment, "PYTHON", sys.executable)
+    return Board(tmp_path, house)
 
 
-def test_an_installed_release_runs_from_its_own_folder(board):
-    done = board.install("1")
-    assert (done.version, done.previous, done.service) == ("1", None, "running")
-    assert done.self_test == "self-test passed"
-    assert board.running == "1"
-    folder = board.layout.current.resolve()
-    assert folder == (board.layout.releases / "1").resolve()
-    assert (folder / "venv").resolve() == board.packages.resolve()
-    assert not (folder / "wheelhouse").exists()
-    payload.read(folder)
+@pytest.fixture
+def one(board):
+    board.install("one")
+    assert board.running == "one"
+    return board
+
+
+def test_an_installed_release_runs_and_tells_its_self_test(board):
+    done = board.install("one", arguments=("v4l2:auto", "--backend", "ort"))
+    assert done == release.Installed("one", None, "self-test passed: --self-test --backend ort", "running")
+    assert board.layout.current.readlink() == Path("releases/one")
+    assert board.running == "one"
     assert board.progress["state"] == "done"
+    assert [item["step"] for item in board.progress["done"]][-2:] == ["self-test", "switch"]
+    unit = board.layout.root / "etc/systemd/system/multi-user.target.wants/thermedge.service"
+    assert unit.is_symlink()
 
 
-def test_the_one_before_stays_and_older_ones_go(board):
-    for version in ("1", "2", "3"):
-        board.install(version)
-    assert release.versions(board.layout) == ["2", "3"]
-    assert board.links == ("3", "2")
+def test_packages_are_shared_and_the_last_two_releases_are_kept(one):
+    one.install("two", packages=False)
+    one.install("three", packages=False)
+    assert release.versions(one.layout) == ["two", "three"]
+    assert release.previous(one.layout) == "two"
+    assert len(os.listdir(one.layout.environments)) == 1
+    assert (one.layout.current / "venv").resolve().parent == one.layout.environments.resolve()
+    assert release.rollback(one.layout, service=one.systemd) == "two"
+    assert one.running == "two"
+    assert release.previous(one.layout) == "three"
 
 
-def test_a_failed_self_test_leaves_the_old_release_running(board):
-    board.install("1")
-    board.program("track-camera", REFUTED)
-    with pytest.raises(BoardError, match="failed its self-test: It computes something else"):
-        board.install("2")
-    assert board.links == ("1", None)
-    assert board.running == "1"
-    assert release.versions(board.layout) == ["1"]
-    assert (board.progress["state"], board.progress["step"]) == ("failed", "self-test")
+def test_a_failed_self_test_switches_nothing_and_leaves_nothing(one):
+    before = one.configuration()
+    with pytest.raises(BoardError, match=r"bad failed its self-test: The target got lost\.") as told:
+        one.install("bad", card="It never passes.\n", arguments=("v4l2:/dev/video9",))
+    assert told.value.remedy == "Train it longer."
+    assert one.running == release.current(one.layout) == "one"
+    assert release.versions(one.layout) == ["one"]
+    assert one.configuration() == before
+    assert (one.progress["state"], one.progress["remedy"]) == ("failed", "Train it longer.")
 
 
-def test_a_release_that_does_not_start_gives_way_to_the_one_before(board):
-    board.install("1", arguments=("v4l2:auto", "--first"))
-    board.install("2", arguments=("v4l2:auto", "--second"))
-    (board.folder / "refused").write_text("3\n")
-    with pytest.raises(BoardError, match="3 did not start: Job failed; 2 runs again"):
-        board.install("3", arguments=("v4l2:auto", "--third"))
-    assert board.running == "2"
-    assert board.links == ("2", "1")
-    assert "--second" in board.configuration
+def test_a_release_that_does_not_start_is_switched_back_with_its_configuration(one):
+    one.install("two", packages=False)
+    before = one.configuration()
+    (one.folder / "refused").write_text("three\n")
+    with pytest.raises(BoardError, match="three did not start: Job failed; two runs again"):
+        one.install("three", packages=False, arguments=("v4l2:/dev/video9",))
+    assert one.running == release.current(one.layout) == "two"
+    assert release.previous(one.layout) == "one"
+    assert release.versions(one.layout) == ["one", "two"]
+    assert one.configuration() == before
 
 
-def test_an_installation_killed_before_the_switch_leaves_the_old_release_running(board):
-    board.install("1")
-    board.program("track-camera", "#!/bin/sh\nkill -9 $PPID\n")
-    source = board.payload("2")
-    command = [sys.executable, "-c", KILLED, str(source), str(board.layout.root)]
-    assert subprocess.run(command, check=False).returncode == -9
-    assert board.links == ("1", None)
-    board.program("track-camera", PROVEN)
-    assert release.install(source, board.layout, service=board.service).version == "2"
-    assert board.links == ("2", "1")
-    assert board.running == "2"
+def test_a_board_that_did_not_run_before_keeps_the_new_release(one):
+    # Its camera is unplugged, say: the old release would not start either.
+    (one.folder / "active").unlink()
+    (one.folder / "refused").write_text("one\ntwo\n")
+    assert one.install("two", packages=False).service == "not started: Job failed"
+    assert release.current(one.layout) == "two"
 
 
-def test_a_rollback_brings_back_what_was_edited_on_the_board(board):
-    board.install("1")
-    edited = board.configuration.replace("v4l2:auto", "v4l2:edited")
-    (board.layout.root / CONFIGURATION).write_text(edited)
-    board.install("2", arguments=("v4l2:other",))
-    assert "v4l2:other" in board.configuration
-    assert release.rollback(board.layout, service=board.service) == "1"
-    assert board.running == "1"
-    assert board.configuration == edited
-    assert board.links == ("1", "2")
+def test_an_edited_configuration_survives_the_next_release_and_the_way_back(one):
+    path = one.layout.root / "etc/thermedge/track.conf"
+    path.write_text('TRACK_ARGUMENTS="v4l2:/dev/video3"\n')
+    one.install("two", packages=False, arguments=())
+    assert one.configuration() == 'TRACK_ARGUMENTS="v4l2:/dev/video3"'
+    one.install("three", packages=False, arguments=("v4l2:auto",))
+    assert one.configuration() == 'TRACK_ARGUMENTS="v4l2:auto"'
+    release.rollback(one.layout, service=one.systemd)
+    assert one.configuration() == 'TRACK_ARGUMENTS="v4l2:/dev/video3"'
 
 
-def test_without_a_release_before_there_is_no_rollback(board):
-    board.install("1")
-    with pytest.raises(BoardError, match="no release to go back to"):
-        release.rollback(board.layout, service=board.service)
+def test_a_power_mode_goes_with_the_release_that_asked_for_it(one):
+    power = one.layout.root / "etc/systemd/system/thermedge-power.service"
+    one.install("two", packages=False, power_mode="25W")
+    assert '"25W"' in power.read_text()
+    release.rollback(one.layout, service=one.systemd)
+    assert not power.exists()
 
 
-def test_a_release_without_packages_or_arguments_takes_those_that_run(board):
-    board.install("1")
-    told = board.configuration
-    board.install("2", wheelhouse=None, arguments=())
-    assert (board.layout.current / "venv").resolve() == board.packages.resolve()
-    assert board.configuration == told
+def test_the_same_release_again_is_no_news(one):
+    again = one.folder / "again"
+    shutil.copytree(next(one.folder.glob("payload-one-*")), again)
+    assert release.install(again, one.layout, service=one.systemd).version == "one"
+    assert release.versions(one.layout) == ["one"]
+    with pytest.raises(BoardError, match="Another release one is installed"):
+        one.install("one", card="Another tracker.\n")
+    assert one.running == "one"
 
 
-def test_the_first_release_must_bring_packages(board):
-    with pytest.raises(BoardError, match="no Python packages"):
-        board.install("1", wheelhouse=None)
-    assert release.versions(board.layout) == []
-
-
-def test_a_damaged_payload_is_not_installed(board):
-    source = board.payload("1")
-    (source / "system" / CONFIGURATION).write_text("TRACK_ARGUMENTS=''\n")
+def test_a_damaged_copy_is_refused_before_anything_happens(one):
+    folder = one.payload("two", packages=False)
+    (folder / "bundle/track.onnx").write_bytes(b"half")
     with pytest.raises(BoardError, match="was sent"):
-        release.install(source, board.layout, service=board.service)
+        release.install(folder, one.layout, service=one.systemd)
+    assert release.versions(one.layout) == ["one"]
+
+
+def test_the_first_release_must_bring_packages_and_say_what_to_do(board):
+    with pytest.raises(BoardError, match="no release runs here to take them from"):
+        board.install("one", packages=False)
+    with pytest.raises(BoardError, match="Nothing says what the tracker is to do"):
+        board.install("one", arguments=())
     assert release.versions(board.layout) == []
 
 
-def test_one_name_stands_for_one_release(board):
-    board.install("1")
-    board.install("1")
-    with pytest.raises(BoardError, match="Another release 1 is installed"):
-        board.install("1", arguments=("v4l2:other",))
-    assert release.versions(board.layout) == ["1"]
+def test_two_installations_at_once_are_refused(one):
+    with release._locked(one.layout), pytest.raises(BoardError, match="Another installation"):
+        one.install("two", packages=False)
 
 
-def test_two_installations_do_not_run_at_once(board):
-    board.layout.home.mkdir(parents=True, exist_ok=True)
-    with (board.layout.home / ".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        with pytest.raises(BoardError, match="Another installation runs"):
-            board.install("1")
+def test_a_power_cut_in_the_middle_of_a_copy_leaves_no_release(one):
+    (one.layout.releases / ".two.partial/bundle").mkdir(parents=True)
+    assert release.versions(one.layout) == ["one"]
+    one.install("two", packages=False)
+    assert release.versions(one.layout) == ["one", "two"]
+
+
+def test_what_is_not_installed_can_not_be_switched_to(one):
+    with pytest.raises(BoardError, match="No release 'nine'") as told:
+        release.switch("nine", one.layout, service=one.systemd)
+    assert "one" in told.value.remedy
+    with pytest.raises(BoardError, match="no release to go back to"):
+        release.rollback(one.layout, service=one.systemd)
+
+
+def test_without_systemd_the_release_is_installed_and_said_so(board):
+    done = release.install(board.payload("one"), board.layout, service=None)
+    assert done.service == "no systemd here"
+    assert release.current(board.layout) == "one"

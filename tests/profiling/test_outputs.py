@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from thermedge.errors import SinkError
+from thermedge.evaluation.realtime import read_latencies
 from thermedge.profiling import outputs
 from thermedge.profiling.compare import ratio
 from thermedge.profiling.layers import Layer

@@ -84,6 +84,7 @@ def main() -> int:
     frames, summary, control = Frames(args.size, args.rate), Summary(), Control()
     times: dict[bool, list[float]] = {True: [], False: []}
     costs: list[float] = []
+    num_shown = 0
     with (
         tempfile.TemporaryDirectory() as folder,
         open_tracker(bundle.read(bundles.find(args.bundle))) as tracker,
@@ -126,6 +127,8 @@ def main() -> int:
                     before_s = cpu_s(thread)
                 times[is_watched].append(latency_ms(track) + 1e3 * handed)
                 handed_s += handed
+                picture = preview.feed.take()
+                num_shown += picture is not None and picture.track is track
             used_s = cpu_s(thread) - (before_s or 0.0) + handed_s
             if is_watched:
                 costs.append(100 * used_s / args.seconds)
@@ -137,6 +140,8 @@ def main() -> int:
         count = len(times[is_watched])
         say(f"{name:15} {count:6} frames  p50 {p50:6.2f}  p95 {p95:6.2f}  p99 {p99:6.2f} ms")
     ratio = np.percentile(times[True], 99) / np.percentile(times[False], 99)
+    rate_hz = num_shown / (len(costs) * args.seconds)
+    say(f"pictures shown per second while two watch: {rate_hz:.1f}")
     say(f"p99 with viewers / without: {ratio:.3f}")
     say(f"preview: {np.mean(costs):.1f} % of a core ({min(costs):.1f} to {max(costs):.1f})")
     return 0

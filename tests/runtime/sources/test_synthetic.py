@@ -6,7 +6,7 @@ import pytest
 
 from thermedge.errors import SourceError
 from thermedge.runtime.scene import SceneSpec, demo_spec
-from thermedge.runtime.sources.synthetic import SyntheticSource, open_synthetic
+from thermedge.runtime.sources.synthetic import SyntheticSource, open_synthetic, there_and_back
 
 SMALL = {"width_px": 96, "height_px": 80, "target_px": 12.0, "num_objects": 2}
 
@@ -143,3 +143,24 @@ def test_closing_ends_a_recording():
     source.close()
 
     assert list(frames) == []
+
+
+def test_an_endless_scene_turns_round_and_never_jumps():
+    with open_synthetic("synthetic:frames=6,rate=1000,endless=1") as source:
+        assert source.num_frames is None
+        assert source.live
+        boxes = [source.truth(index) for index in range(22)]
+        frames = iter(source)
+        indices = [next(frames).index for _ in range(12)]
+    assert boxes[:6] == boxes[10:16]
+    assert boxes[6] == boxes[4]
+    assert boxes[10] == boxes[0]
+    assert indices == sorted(set(indices))
+    assert indices[-1] > 6
+
+
+@pytest.mark.parametrize("length", [1, 2, 5])
+def test_there_and_back_stays_inside_and_moves_by_one(length):
+    places = [there_and_back(step, length) for step in range(30)]
+    assert set(places) == set(range(length))
+    assert all(abs(one - other) <= 1 for one, other in zip(places, places[1:], strict=False))

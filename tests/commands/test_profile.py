@@ -1,0 +1,96 @@
+"""Facts about `thermedge profile`."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from thermedge.commands import main
+
+SCENE = "synthetic:frames=60,size=128x96"
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+def profile(*arguments: object, source: str = SCENE) -> int:
+    told = ("profile", "default", "--source", source, *arguments)
+    return main([str(argument) for argument in told])
+
+
+def lines(path: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in Path(path).read_text().splitlines()]
+
+
+def test_one_run_has_tables_conditions_and_every_report(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    outs = [part for name in ("r.html", "r.jsonl", "r.csv") for part in ("--out", name)]
+    assert profile("--backend", "ort", "--warm-up", 10, *outs) == 0
+    told = capsys.readouterr()
+    for text in ("default ort fp32: ms per frame", "default ort fp32: layers", "Conditions"):
+        assert text in told.out
+    assert "No camera was in the loop" in told.out
+    assert "manifest sha256" in told.out
+    assert [f"wrote {name}" in told.err for name in outs[1::2]] == [True] * 3
+    assert "<svg" in Path("r.html").read_text()
+    kinds = [line["kind"] for line in lines("r.jsonl")]
+    assert kinds[:3] == ["conditions", "board", "run"]
+    assert set(kinds[3:]) == {"layer"}
+    assert lines("r.jsonl")[2]["frames"] == 60 - 1 - 10
+    assert len(Path("r.csv").read_text().splitlines()) == 61
+    assert not Path("profile.html").exists()
+
+
+def test_two_engines_are_compared_on_the_same_frames(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ("--compare", "ort", "openvino", "--no-layers", "--rounds", 2)
+    assert profile(*arguments, "--out", "r.jsonl") == 0
+    assert "Comparison on the same frames, in turns" in capsys.readouterr().out
+    (ratio,) = [line for line in lines("r.jsonl") if line["kind"] == "ratio"]
+    assert (ratio["name"], ratio["to"]) == ("default openvino fp32", "default ort fp32")
+    runs = [line for line in lines("r.jsonl") if line["kind"] == "run"]
+    assert [run["frames"] for run in runs] == [2 * 59 - 20] * 2
+
+
+def test_a_page_is_written_where_none_is_named_and_an_early_end_is_told(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert profile("--no-layers", "--max-frames", 100) == 0
+    assert Path("profile.html").exists()
+    assert "The source ended early: 60 of 100 frames." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--threads", 0), "--threads is 0."),
+        (("--max-frames", 0), "--max-frames is 0."),
+        (("--warm-up", -1), "--warm-up is -1."),
+        (("--minutes", "nan"), "--minutes is nan."),
+        (("--minutes", 1, "--compare", "ort", "int8"), "don't go together"),
+        (("--compare", "ort", "ort"), "both are 'default ort fp32'"),
+        (("--compare", "ort", "orf"), "'orf' is no engine"),
+        (("--out", "r.pdf"), "ends in '.pdf'"),
+        (("--out", "nowhere/r.html"), "No such file or directory"),
+        (("--init", "1,2,3"), "four numbers"),
+        (("--max-frames", 40), "tracked 19 frames after a warm-up of 20; figures need 30"),
+    ],
+)
+def test_bad_input_is_told_and_nothing_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[object, ...], told: str
+) -> None:
+    assert profile(*arguments) == 2
+    assert told in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_recording_needs_a_target(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import cv2
+    import numpy as np
+
+    cv2.imwrite(str(tmp_path / "0.png"), np.zeros((96, 128), np.uint16))
+    assert profile(source=str(tmp_path)) == 2
+    assert "--init is missing" in capsys.readouterr().err
