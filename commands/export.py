@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from thermedge.export.int8 import Request
     from thermedge.export.copies import Finish
+    from thermedge.export.int8 import Request
     from thermedge.manifest import Int8Spec, Manifest
 
 _EPILOG = """\
@@ -88,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
     console = Console(stderr=True)
     request = _request(args)
     name = args.name or Path(os.path.abspath(args.out)).name
-    manifest = _exported(args, name, _finish(args, request, console), console)
+    manifest = _exported(args, name, _finish(args, request, console))
     _show(manifest, Console())
     print(args.out)
     return 0
@@ -100,7 +100,7 @@ def _is_bundle(source: str) -> bool:
     return Path(source).is_dir() or source in names()
 
 
-def _exported(args: argparse.Namespace, name: str, finish: Finish, console: Console) -> Manifest:
+def _exported(args: argparse.Namespace, name: str, finish: Finish) -> Manifest:
     from thermedge import bundle
 
     if _is_bundle(args.source):
@@ -114,7 +114,6 @@ def _exported(args: argparse.Namespace, name: str, finish: Finish, console: Cons
     source = Path(args.source)
     saved = checkpoint.load(source)
     chosen = settings.read(args.settings or settings.shipped(saved.tracker, saved.size))
-    console.print("fusing, exporting and comparing", style="dim")
     return package.export(source, chosen, args.out, name, finish=finish)
 
 

@@ -363,7 +363,8 @@ class _Progress:
         if self._moves:
             from rich.text import Text
 
-            self._status.update(Text(f"{self._step}: {text}"[: self._console.width - 4]))
+            shown = text if kind == "step" else f"{self._step}: {text}"
+            self._status.update(Text(shown[: self._console.width - 4]))
 
 
 def _again(args: argparse.Namespace, plan: Plan, *extra: str) -> str:

@@ -19,7 +19,9 @@ def run(args: argparse.Namespace) -> int:
 
     try:
         bundle = read(find(args.bundle))
-        result = self_test.run(bundle, backend=args.backend, threads=args.threads)
+        result = self_test.run(
+            bundle, backend=args.backend, precision=args.precision, threads=args.threads
+        )
     except ThermedgeError as error:
         print(f"self-test failed: {error.problem}")
         print(f"fix: {error.remedy}", file=sys.stderr)

@@ -26,7 +26,9 @@ class SelfTest:
     frame_ms: float  # median time of one update
 
 
-def run(bundle: Bundle, *, backend: str = "auto", threads: int = 1) -> SelfTest:
+def run(
+    bundle: Bundle, *, backend: str = "auto", precision: str = "auto", threads: int = 1
+) -> SelfTest:
     """Compare the golden vectors, then follow the target of a short generated scene.
 
     A bundle for another kind of target than small warm ones may follow this one loosely, so
@@ -36,10 +38,10 @@ def run(bundle: Bundle, *, backend: str = "auto", threads: int = 1) -> SelfTest:
         BundleError: The bundle is damaged.
         BackendError: The engine computes something else, or the target gets lost.
     """
-    gaps = golden.check(bundle, backend=backend)
+    gaps = golden.check(bundle, backend=backend, precision=precision)
     overlaps, times_ms = [], []
     with (
-        open_tracker(bundle, backend=backend, threads=threads) as tracker,
+        open_tracker(bundle, backend=backend, precision=precision, threads=threads) as tracker,
         open_synthetic(SCENE) as source,
     ):
         truths = source.truths

@@ -19,6 +19,7 @@ def test_only_what_some_trackers_lack_may_be_left_out() -> None:
     assert {f.name for f in dataclasses.fields(Manifest)} - set(required) == {
         "carried",
         "initial",
+        "int8",
         "tokens",
     }
 

@@ -80,7 +80,9 @@ set -e
 mount --make-rprivate /
 for place in etc var; do
     mkdir -p {memory}/$place/upper {memory}/$place/work
-    mount -t overlay -o lowerdir=/$place,upperdir={memory}/$place/upper,workdir={memory}/$place/work overlay /$place
+    mount -t overlay \\
+        -o lowerdir=/$place,upperdir={memory}/$place/upper,workdir={memory}/$place/work \\
+        overlay /$place
 done
 mount -t tmpfs -o {opt} tmpfs /opt
 mount -t tmpfs tmpfs /run

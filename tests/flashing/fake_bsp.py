@@ -195,3 +195,5 @@ if __name__ == "__main__":
     parser.add_argument("--l4t", default="36.5.0")
     parser.add_argument("--fresh", action="store_true", help="before apply_binaries.sh")
     arguments = parser.parse_args()
+    made = make(arguments.folder, l4t=arguments.l4t, is_applied=not arguments.fresh)
+    sys.stdout.write(f"{made}\n")

@@ -1,155 +1,186 @@
-"""Facts about deployments: what a board is asked first, and how many boards are served."""
-
 import json
-import os
+import runpy
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
 
 from thermedge.errors import BoardError
 from thermedge.flashing import deploy, payload
+from thermedge.flashing.overlay import OverlayRequest
 from thermedge.flashing.ssh import Remote
 
-# The board is this machine: its probe runs here, with changes; its installer only tells.
-SSH = """\
-#!{python}
-import json, pathlib, subprocess, sys
-folder = pathlib.Path({folder!r})
-if sys.argv[-1] != "python3 -":
-    (folder / "installer").write_text(sys.argv[-1])
-    if "fail" in sys.argv[-2]:
-        sys.exit("error: It did not work.\\nfix: Try again.")
-    print(json.dumps({{"version": "1", "self_test": "passed", "service": "running"}}))
-    sys.exit(0)
-done = subprocess.run([sys.executable, "-"], stdin=sys.stdin, capture_output=True, text=True)
-print((folder / "greeting").read_text() if (folder / "greeting").exists() else "")
-if not (folder / "mute").exists():
-    print(json.dumps(json.loads(done.stdout) | json.loads((folder / "board").read_text())))
-"""
-RSYNC = "#!/bin/sh\ntouch {folder}/copied\n"
+TINY = runpy.run_path(str(Path(__file__).with_name("tiny_wheels.py")))
+BOARD = {
+    "minor": 10,
+    "machine": "aarch64",
+    "uid": 1000,
+    "home": "/home/t",
+    "free": 1 << 30,
+    "there": 0,
+    "current": "one",
+}
+RESULT = {"version": "v1", "previous": "one", "self_test": "self-test passed", "service": "running"}
+
+
+class Answering(Remote):
+    """A board that answers from memory."""
+
+    def __init__(self, board, *, status=0, err=""):
+        super().__init__("pole1")
+        object.__setattr__(self, "board", board)
+        object.__setattr__(self, "status", status)
+        object.__setattr__(self, "err", err)
+        object.__setattr__(self, "asked", [])
+
+    __slots__ = ("asked", "board", "err", "status")
+
+    def attempt(self, command, *, text="", root=False):
+        self.asked.append((list(command), root))
+        if command == ["python3", "-"]:
+            if not isinstance(self.board, dict):
+                return subprocess.CompletedProcess([], self.status, self.board, self.err)
+            return subprocess.CompletedProcess([], 0, f"welcome\n{json.dumps(self.board)}\n", "")
+        return subprocess.CompletedProcess([], self.status, json.dumps(RESULT), self.err)
+
+    def copy(self, folder, there):
+        self.asked.append((["copy", there], False))
 
 
 @pytest.fixture
-def board(tmp_path, monkeypatch):
-    """A folder that says how the board differs from this machine."""
-    folder = tmp_path / "board"
-    (folder / "bin").mkdir(parents=True)
-    (folder / "home").mkdir()
-    programs = {"ssh": SSH.format(python="/usr/bin/python3 -IS", folder=str(folder))}
-    programs["rsync"] = RSYNC.format(folder=folder)
-    for name, text in programs.items():
-        (folder / "bin" / name).write_text(text)
-        (folder / "bin" / name).chmod(0o755)
-    monkeypatch.setenv("PATH", f"{folder}/bin:/usr/bin:/bin")
-    monkeypatch.setenv("HOME", str(folder / "home"))
-    (folder / "board").write_text(json.dumps({"current": "0", "uid": 0}))
-    return folder
+def folder(tmp_path):
+    return write(tmp_path, TINY["write_wheel"])
 
 
 @pytest.fixture
-def bring(tmp_path, board, request_for):
-    """Return a function that deploys to the board."""
-
-    def deployed(host="pole1", *, told=lambda step: None, **options):
-        folder = tmp_path / "payload"
-        payload.write(folder, request_for(**options))
-        return deploy.deploy(Remote(host), folder, soak_s=2.5, tell=told)
-
-    return deployed
+def bare(tmp_path):
+    return write(tmp_path, None)
 
 
-def test_a_release_is_installed_with_the_packages_that_run(board, bring):
-    steps = []
-    outcome = bring(told=steps.append)
-    assert outcome == deploy.Outcome("pole1", "1", "passed; service: running")
-    assert (board / "copied").exists()
-    assert (board / "home" / deploy.INCOMING).is_dir()
-    command = (board / "installer").read_text()
-    assert command.startswith("/opt/thermedge/current/venv/bin/python -m thermedge release install")
-    assert command.endswith(f"{board}/home/{deploy.INCOMING} --json --soak=2.5")
-    assert steps == ["look at the board", "copy", "install, self-test, switch"]
+def write(tmp_path, write_wheel):
+    house = None
+    if write_wheel:
+        house = tmp_path / "house"
+        house.mkdir()
+        write_wheel(house)
+        (house / "pip-26-py3-none-any.whl").touch()
+    request = OverlayRequest(
+        version="v1",
+        board="",
+        bundle=TINY["write_bundle"](tmp_path / "bundle"),
+        wheelhouse=house,
+        user="tracker",
+        arguments=("v4l2:auto",),
+    )
+    payload.write(tmp_path / "payload", request)
+    return tmp_path / "payload"
 
 
-def test_brought_packages_are_installed_by_the_wheel_itself(board, bring, house):
-    (board / "board").write_text(json.dumps({"current": None, "uid": 1000}))
-    bring(wheelhouse=house)
-    command = (board / "installer").read_text()
-    assert command.startswith("sudo -n -- env PYTHONPATH=")
-    assert "/wheelhouse/thermedge-1.0-py3-none-any.whl /usr/bin/python3 -m thermedge" in command
+def go(remote, folder):
+    return deploy.deploy(remote, folder, soak_s=15, tell=lambda step: None)
+
+
+def test_the_board_is_looked_at_first_and_installs_as_root_last(folder):
+    remote = Answering(BOARD)
+    outcome = go(remote, folder)
+    assert (outcome.version, outcome.is_ok) == ("v1", True)
+    (_, copy, (install, is_root)) = remote.asked
+    assert copy[0] == ["copy", ".cache/thermedge/incoming"]
+    assert is_root
+    wheel = "/home/t/.cache/thermedge/incoming/wheelhouse/thermedge-9.9-py3-none-any.whl"
+    assert install[:4] == ["env", f"PYTHONPATH={wheel}", "/usr/bin/python3", "-m"]
+    assert install[4:8] == ["thermedge", "release", "install", "/home/t/.cache/thermedge/incoming"]
+
+
+def test_without_packages_the_running_release_installs(bare):
+    remote = Answering(BOARD | {"uid": 0})
+    go(remote, bare)
+    install, is_root = remote.asked[-1]
+    assert install[0] == "/opt/thermedge/current/venv/bin/python"
+    assert not is_root
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("changes", "problem"),
     [
-        ({"minor": 8}, r"has Python 3\.8"),
-        ({"current": None}, "No release runs on pole1"),
-        ({"free": 1 << 20}, "has 1 MB free, and the copy needs"),
+        ({"minor": 8}, "has Python 3.8"),
+        ({"free": 1 << 20}, "1 MB free, and the copy needs"),
+        ({"machine": "x86_64", "minor": 12}, None),
     ],
 )
-def test_a_board_that_does_not_fit_is_told_before_anything_is_copied(board, bring, answer, told):
-    values = json.loads((board / "board").read_text()) | answer
-    (board / "board").write_text(json.dumps(values))
-    with pytest.raises(BoardError, match=told):
-        bring()
-    assert not (board / "copied").exists()
+def test_a_board_that_can_not_run_it_is_refused_before_the_copy(folder, changes, problem):
+    remote = Answering(BOARD | changes)
+    if problem is None:
+        assert go(remote, folder).is_ok  # these wheels run anywhere
+        return
+    with pytest.raises(BoardError, match=problem):
+        go(remote, folder)
+    assert len(remote.asked) == 1
 
 
-def test_what_an_earlier_copy_left_needs_no_room_again(board, bring):
-    values = {"current": "0", "uid": 0, "free": 21 << 20, "there": 100 << 20}
-    (board / "board").write_text(json.dumps(values))
-    assert bring().is_ok
+def test_what_is_copied_already_needs_no_room(folder):
+    assert go(Answering(BOARD | {"free": 21 << 20, "there": 1 << 30}), folder).is_ok
 
 
-def test_a_login_that_greets_does_no_harm_and_one_that_is_mute_is_told(board, bring, tmp_path):
-    (board / "greeting").write_text("Welcome to pole 1!")
-    assert bring().is_ok
-    (board / "mute").touch()
+def test_a_first_release_without_packages_is_refused(bare):
+    with pytest.raises(BoardError, match="No release runs on pole1 yet"):
+        go(Answering(BOARD | {"current": None}), bare)
+
+
+def test_a_board_without_python_or_with_a_talkative_login_is_named(folder):
+    with pytest.raises(BoardError, match="has no python3"):
+        go(Answering("", status=127), folder)
     with pytest.raises(BoardError, match="instead of telling about itself"):
-        deploy.deploy(Remote("pole1"), tmp_path / "payload", soak_s=1, tell=lambda step: None)
+        go(Answering("welcome to pole1"), folder)
 
 
-def test_the_probe_tells_about_the_machine_that_it_runs_on(tmp_path):
-    done = subprocess.run(
-        ["/usr/bin/python3", "-"],
-        input=deploy._PROBE % deploy.INCOMING,
-        env={"HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    told = json.loads(done.stdout)
-    assert (told["machine"], told["uid"]) == (os.uname().machine, os.getuid())
-    assert told["home"] == str(tmp_path)
-    assert told["there"] == 0
-    assert told["free"] > 0
-    assert Path(tmp_path, deploy.INCOMING).is_dir()
+def test_what_the_board_says_went_wrong_is_passed_on(folder):
+    with pytest.raises(BoardError, match="pole1: It failed") as told:
+        go(Answering(BOARD, status=2, err="self-test\nerror: It failed.\nfix: Train it."), folder)
+    assert told.value.remedy == "Train it."
 
 
-def test_a_failure_stops_before_the_next_batch():
+def test_equal_payloads_have_equal_names_and_others_other_ones(folder):
+    name = deploy.release_name(folder, "0.1.0")
+    payload.rename(folder, name)
+    assert deploy.release_name(folder, "0.1.0") == name
+    assert deploy.release_name(folder, "0.2.0") != name
+    release = payload.read(folder)
+    payload.save(payload.replace(release, user="other"), folder)
+    assert deploy.release_name(folder, "0.1.0") != name
+
+
+def roll(hosts, serial, failing=()):
+    begun, lock, most = [], threading.Lock(), [0, 0]
+
     def one(remote):
-        if remote.host == "pole2":
-            raise BoardError("It broke.", "Mend it.")
-        return deploy.Outcome(remote.host, "1", "fine")
+        with lock:
+            begun.append(remote.host)
+            most[0] += 1
+            most[1] = max(most)
+        if remote.host in failing:
+            raise BoardError("It failed.", "Look.")
+        with lock:
+            most[0] -= 1
+        return deploy.Outcome(remote.host, "v1", "")
 
+    remotes = [Remote(host) for host in hosts]
     reported = []
-    remotes = [Remote(f"pole{number}") for number in range(1, 7)]
-    outcomes = deploy.roll_out(remotes, one, serial=(1, 2), report=reported.append)
-    assert [outcome.host for outcome in outcomes] == ["pole1", "pole2", "pole3"]
-    assert [outcome.is_ok for outcome in outcomes] == [True, False, True]
-    assert outcomes[1].remedy == "Mend it."
-    assert reported == outcomes
+    outcomes = deploy.roll_out(remotes, one, serial=serial, report=reported.append)
+    assert outcomes == reported
+    return begun, outcomes
 
 
-def test_the_last_size_of_a_batch_is_repeated():
-    sizes = [len(batch) for batch in deploy._batches([Remote("a")] * 8, (1, 3))]
-    assert sizes == [1, 3, 3, 1]
+def test_batches_grow_as_asked_and_the_last_size_is_repeated():
+    begun, outcomes = roll("abcdefgh", (1, 3))
+    assert sorted(begun) == list("abcdefgh")
+    assert [outcome.host for outcome in outcomes] == list("abcdefgh")
+    assert [len(b) for b in deploy._batches(list("abcdefgh"), (1, 3))] == [1, 3, 3, 1]
 
 
-def test_a_name_made_of_contents_changes_with_them_alone(tmp_path, request_for):
-    names = []
-    for number, changes in enumerate([{"version": "a"}, {"version": "b"}, {"user": "other"}]):
-        payload.write(tmp_path / str(number), request_for(**changes))
-        names.append(deploy.release_name(tmp_path / str(number), "0.1"))
-    assert names[0] == names[1] != names[2]
-    assert names[0].startswith("0.1-")
+def test_a_failure_stops_before_the_next_batch_and_not_within_it():
+    begun, outcomes = roll("abcdefgh", (2, 3), failing=("c",))
+    assert sorted(begun) == list("abcde")
+    assert [outcome.host for outcome in outcomes if not outcome.is_ok] == ["c"]
+    assert outcomes[2].remedy == "Look."

@@ -39,9 +39,7 @@ def root(tmp_path):
 
 
 def files_below(root):
-    return {
-        p.relative_to(root).as_posix(): p.read_bytes() for p in root.rglob("*") if p.is_file()
-    }
+    return {p.relative_to(root).as_posix(): p.read_bytes() for p in root.rglob("*") if p.is_file()}
 
 
 def test_the_first_boot_finds_all_it_needs(root, wanted):

@@ -21,7 +21,7 @@ def root(tmp_path, monkeypatch):
     program.write_text(
         "#!/bin/sh\n"
         f'echo "$@" >> {tmp_path}/calls\n'
-        f"if test \"$1\" = -q; then cat {tmp_path}/mode; fi\n"
+        f'if test "$1" = -q; then cat {tmp_path}/mode; fi\n'
         f'test "$1" != -m || grep -q . {tmp_path}/works\n'
     )
     program.chmod(0o755)

@@ -24,7 +24,11 @@ def test_a_failure_keeps_its_step_with_what_to_do(tmp_path):
     progress.failed(BoardError("It failed.", "Look."))
     values = json.loads(path.read_text())
     assert values["step"] == "self-test"
-    assert (values["state"], values["problem"], values["remedy"]) == ("failed", "It failed.", "Look.")
+    assert (values["state"], values["problem"], values["remedy"]) == (
+        "failed",
+        "It failed.",
+        "Look.",
+    )
 
 
 def test_a_file_that_can_not_be_written_stops_nothing(tmp_path):

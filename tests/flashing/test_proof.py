@@ -1,66 +1,102 @@
-"""Facts about proving a release on its board."""
+import pwd
+from pathlib import Path
 
 import pytest
 
 from thermedge.errors import BoardError
-from thermedge.flashing import payload, proof
-from thermedge.flashing.layout import CONFIGURATION, Layout
+from thermedge.flashing import proof
+from thermedge.flashing.layout import Layout
+from thermedge.flashing.payload import Release
+
+OURS = pwd.getpwuid(0).pw_name
+
+
+def release(board=""):
+    return Release(format=1, version="v1", board=board, user=OURS, environment=None, files={})
 
 
 @pytest.fixture
-def release():
-    values = {"board": "x", "user": "tracker", "environment": None, "files": {}}
-    return payload.Release(format=1, version="7", **values)
+def folder(tmp_path):
+    """A release whose programs do as scripts say."""
+    (tmp_path / "release/venv/bin").mkdir(parents=True)
+    (tmp_path / "release/bundle").mkdir()
+    (tmp_path / "root/var/lib/thermedge").mkdir(parents=True)
+    return tmp_path / "release"
 
 
 @pytest.fixture
-def layout(tmp_path, release):
-    made = Layout(tmp_path / "root")
-    proof.make_user(release, tmp_path, made)
-    return made
+def layout(folder):
+    return Layout(folder.parent / "root")
 
 
-@pytest.fixture
-def program(tmp_path):
-    """Return a function that writes a program of the release's environment."""
-
-    def write(name, body):
-        path = tmp_path / "venv/bin" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"#!/bin/sh\n{body}\n")
-        path.chmod(0o755)
-
-    return write
+def program(folder, name, script):
+    path = folder / "venv/bin" / name
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
 
 
-def test_the_self_test_runs_with_the_backend_of_the_service(tmp_path, layout, release, program):
-    program("track-camera", 'echo "$@" in "$THERMEDGE_CACHE"')
-    path = tmp_path / "system" / CONFIGURATION
-    path.parent.mkdir(parents=True)
-    path.write_text('TRACK_ARGUMENTS="v4l2:auto --backend=trt --control x"\n')
-    told = proof.self_test(release, tmp_path, layout)
-    assert told == f"--self-test --bundle {tmp_path}/bundle --backend trt in {layout.cache}"
+def test_the_self_test_runs_with_the_backend_of_the_service_in_the_boards_folders(folder, layout):
+    conf = folder / "system/etc/thermedge/track.conf"
+    conf.parent.mkdir(parents=True)
+    conf.write_text('TRACK_ARGUMENTS="v4l2:auto --backend trt --auto hottest"\n')
+    program(folder, "track-camera", 'echo "$@ $THERMEDGE_CACHE $HOME"')
+    line = proof.self_test(release(), folder, layout)
+    assert f"--self-test --bundle {folder}/bundle --backend trt" in line
+    assert str(layout.cache) in line
+    assert str(layout.state) in line
 
 
-def test_a_failure_is_told_in_the_words_of_the_program(tmp_path, layout, release, program):
-    program("track-camera", "echo 'self-test failed: It drifts.'; echo 'fix: Mend.' >&2; exit 1")
-    with pytest.raises(BoardError, match="7 failed its self-test: It drifts") as raised:
-        proof.self_test(release, tmp_path, layout)
-    assert raised.value.remedy == "Mend."
-    program("track-camera", "echo Killed >&2; exit 9")
-    with pytest.raises(BoardError, match="it gave 9 and said Killed"):
-        proof.self_test(release, tmp_path, layout)
+def test_its_failure_is_told_in_its_own_words(folder, layout):
+    program(
+        folder, "track-camera", "echo 'self-test failed: Lost.'; echo 'fix: Train.' >&2; exit 1"
+    )
+    with pytest.raises(BoardError, match=r"v1 failed its self-test: Lost\.") as told:
+        proof.self_test(release(), folder, layout)
+    assert told.value.remedy == "Train."
 
 
-def test_an_engine_is_built_only_where_the_board_has_tensorrt(tmp_path, layout, release, program):
-    program("thermedge", "echo 'error: No memory.' >&2; exit 1")
-    program("python", "exit 1")
-    proof.build_engine(release, tmp_path, layout)
-    program("python", "exit 0")
-    with pytest.raises(BoardError, match="can't be built: No memory"):
-        proof.build_engine(release, tmp_path, layout)
+def test_a_crash_tells_its_last_line(folder, layout):
+    program(folder, "track-camera", "echo 'Illegal instruction' >&2; exit 132")
+    with pytest.raises(BoardError, match="it gave 132 and said Illegal instruction"):
+        proof.self_test(release(), folder, layout)
 
 
-def test_missing_packages_are_told(tmp_path, layout, release):
+def test_a_program_that_is_missing_is_told(folder, layout):
     with pytest.raises(BoardError, match="can't be run"):
-        proof.self_test(release, tmp_path, layout)
+        proof.self_test(release(), folder, layout)
+
+
+def test_an_engine_is_built_only_where_tensorrt_is(folder, layout):
+    program(folder, "thermedge", f'echo "$@" >> {folder}/built; test ! -e {folder}/bad')
+    program(folder, "python", "exit 1")
+    proof.build_engine(release(), folder, layout)
+    assert not (folder / "built").exists()
+    program(folder, "python", "exit 0")
+    proof.build_engine(release(), folder, layout)
+    assert (folder / "built").read_text() == f"build {folder}/bundle\n"
+    (folder / "bad").touch()
+    with pytest.raises(BoardError, match="engine can't be built"):
+        proof.build_engine(release(), folder, layout)
+
+
+def test_a_release_for_another_board_is_refused(folder, layout):
+    program(folder, "python", "echo orin-nx-16gb orin-nx-16gb-super")
+    proof.check_board(release("orin-nx-16gb"), folder, layout)
+    proof.check_board(release(), folder, layout)
+    with pytest.raises(BoardError, match="made for thor-t5000, and this board is orin-nx-16gb or"):
+        proof.check_board(release("thor-t5000"), folder, layout)
+    program(folder, "python", "")  # a machine that does not tell
+    proof.check_board(release("thor-t5000"), folder, layout)
+
+
+def test_the_folders_of_the_service_are_made(folder, layout):
+    proof.make_user(release(), folder, layout)
+    assert layout.state.is_dir()
+    assert layout.cache.is_dir()
+
+
+def test_a_user_that_can_not_be_made_is_told(folder, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))  # no systemd-sysusers
+    nobody = Release(format=1, version="v", board="", user="te-nobody", environment=None, files={})
+    with pytest.raises(BoardError, match="no user te-nobody"):
+        proof.make_user(nobody, folder, Layout(Path("/")))

@@ -38,7 +38,6 @@ def house(tmp_path_factory):
     return found
 
 
-
 class Board:
     def __init__(self, folder, house):
         self.folder, self.house = folder, house
@@ -50,7 +49,9 @@ class Board:
         program.chmod(0o755)
         self.systemd = Systemd(str(program), soak_s=0)
 
-    def payload(self, version, *, card="A tracker.\n", packages=True, arguments=("v4l2:auto",), **more):
+    def payload(
+        self, version, *, card="A tracker.\n", packages=True, arguments=("v4l2:auto",), **more
+    ):
         name = f"{version}-{len(list(self.folder.iterdir()))}"
         bundle = TINY["write_bundle"](self.folder / f"bundle-{name}", card)
         request = OverlayRequest(
@@ -81,9 +82,22 @@ class Board:
         return (self.layout.root / "etc/thermedge/track.conf").read_text().splitlines()[-1]
 
 
+@pytest.fixture(scope="module")
+def packages(house, tmp_path_factory):
+    """An environment that is made once; its scripts name the place where it was made."""
+    folder = tmp_path_factory.mktemp("environment") / "made"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(environment, "PYTHON", sys.executable)
+        environment.make(house, folder)
+    return folder
+
+
 @pytest.fixture
-def board(tmp_path, house, monkeypatch):
-    monkeypatch.setattr(environment, "PYTHON", sys.executable)
+def board(tmp_path, house, packages, monkeypatch):
+    def make(wheelhouse, folder):
+        shutil.copytree(packages, folder, symlinks=True, dirs_exist_ok=True)
+
+    monkeypatch.setattr(environment, "make", make)
     return Board(tmp_path, house)
 
 
@@ -96,7 +110,9 @@ def one(board):
 
 def test_an_installed_release_runs_and_tells_its_self_test(board):
     done = board.install("one", arguments=("v4l2:auto", "--backend", "ort"))
-    assert done == release.Installed("one", None, "self-test passed: --self-test --backend ort", "running")
+    assert done == release.Installed(
+        "one", None, "self-test passed: --self-test --backend ort", "running"
+    )
     assert board.layout.current.readlink() == Path("releases/one")
     assert board.running == "one"
     assert board.progress["state"] == "done"
@@ -119,7 +135,9 @@ def test_packages_are_shared_and_the_last_two_releases_are_kept(one):
 
 def test_a_failed_self_test_switches_nothing_and_leaves_nothing(one):
     before = one.configuration()
-    with pytest.raises(BoardError, match=r"bad failed its self-test: The target got lost\.") as told:
+    with pytest.raises(
+        BoardError, match=r"bad failed its self-test: The target got lost\."
+    ) as told:
         one.install("bad", card="It never passes.\n", arguments=("v4l2:/dev/video9",))
     assert told.value.remedy == "Train it longer."
     assert one.running == release.current(one.layout) == "one"

@@ -10,7 +10,9 @@ def systemd(tmp_path):
 
     def make(cases):
         program = tmp_path / "systemctl"
-        program.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/calls\ncase "$1" in\n{cases}\nesac\n')
+        program.write_text(
+            f'#!/bin/sh\necho "$@" >> {tmp_path}/calls\ncase "$1" in\n{cases}\nesac\n'
+        )
         program.chmod(0o755)
         return Systemd(str(program), soak_s=0.01)
 
@@ -30,11 +32,10 @@ def test_a_service_that_stays_alive_has_started(systemd, tmp_path):
         ("restart) exit 5;;", "gave 5"),
         ("is-active) exit 3;;", "condition"),
         (
-            'show) test ! -e once || : ; touch "$0.x"; echo 0;; '
-            'is-active) test ! -e "$0.x";;',
+            'show) test ! -e once || : ; touch "$0.x"; echo 0;; is-active) test ! -e "$0.x";;',
             "ended within",
         ),
-        ('show) date +%N;;', "restarted within"),
+        ("show) date +%N;;", "restarted within"),
     ],
 )
 def test_one_that_does_not_tells_why(systemd, cases, problem):

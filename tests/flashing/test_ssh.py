@@ -1,113 +1,116 @@
-"""Facts about reaching a board: what ssh is called with, and what its failures mean."""
-
-import json
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from thermedge.errors import BoardError
 from thermedge.flashing.ssh import Remote
 
-# Runs the board's command here, after noting what it was called with and what it was sent.
-SSH = """\
-#!{python}
-import json, subprocess, sys
-sent = sys.stdin.read()
-with open({log!r}, "w") as log:
-    json.dump({{"argv": sys.argv[1:], "sent": sent}}, log)
-command = sys.argv[-1].replace("sudo ", {sudo!r} + " ", 1)
-sys.exit(subprocess.run(["sh", "-c", command], input=sent, text=True).returncode)
-"""
-SUDO = """\
-#!/bin/sh
-while [ "$1" != -- ]; do
-    case $1 in -S) read -r password; [ "$password" = right ] || { echo "1 incorrect password" >&2
-        exit 1; } ;; esac
-    shift
-done
-shift
-exec "$@"
-"""
+SECRET = "correct horse"
 
 
 @pytest.fixture
-def log(tmp_path, monkeypatch):
-    """A program in the place of ssh; the file that it notes in."""
-    log, sudo = tmp_path / "log", tmp_path / "bin/sudo"
-    ssh = SSH.format(python="/usr/bin/python3 -IS", log=str(log), sudo=str(sudo))
-    for name, text in {"ssh": ssh, "sudo": SUDO}.items():
-        (tmp_path / "bin").mkdir(exist_ok=True)
-        (tmp_path / "bin" / name).write_text(text)
-        (tmp_path / "bin" / name).chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
-    return log
+def fake(tmp_path, monkeypatch):
+    """Return a function that puts programs on PATH which note what they get, and answer."""
+
+    def make(*, status=0, out="", err=""):
+        for name in ("ssh", "rsync"):
+            program = tmp_path / name
+            program.write_text(
+                "#!/bin/sh\n"
+                f'printf "%s\\n" "$@" > {tmp_path}/{name}.arguments\n'
+                + (f"cat > {tmp_path}/{name}.input\n" if name == "ssh" else "")
+                + f"cat {tmp_path}/out; cat {tmp_path}/err >&2; exit {status}\n"
+            )
+            program.chmod(0o755)
+        (tmp_path / "out").write_text(out)
+        (tmp_path / "err").write_text(err)
+        monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+        return tmp_path
+
+    return make
 
 
-def failed(stderr, status=255):
-    return subprocess.CompletedProcess([], status, "", stderr)
+def arguments(folder, name="ssh"):
+    return (folder / f"{name}.arguments").read_text().splitlines()
 
 
-def test_arguments_reach_the_board_as_they_are(log):
-    strange = ["a b", "$HOME", "it's", "*", ""]
-    told = Remote("pole1", ("-p", "2222")).run(
-        ["python3", "-c", "import json, sys; print(json.dumps(sys.argv[1:]))", *strange]
-    )
-    assert json.loads(told) == strange
-    argv = json.loads(log.read_text())["argv"]
-    assert argv[-5:-1] == ["-p", "2222", "--", "pole1"]
-    assert "BatchMode=yes" in argv
+def test_a_command_goes_through_as_one_quoted_word(fake):
+    folder = fake(out="done\n")
+    assert Remote("pole1", ("-p", "22")).run(["echo", "a b", "$HOME; x"]) == "done\n"
+    told = arguments(folder)
+    assert told[-3:] == ["--", "pole1", "echo 'a b' '$HOME; x'"]
+    assert "BatchMode=yes" in told
+    assert "-p" in told
 
 
-def test_a_password_for_sudo_is_on_no_command_line(log):
-    remote = Remote("pole1", sudo_password="right")
-    assert remote.run(["cat"], text="input", root=True) == "input"
-    noted = json.loads(log.read_text())
-    assert "right" not in " ".join(noted["argv"])
-    assert noted["sent"] == "right\ninput"
-    assert "right" not in repr(remote)
+def test_a_password_never_stands_on_a_command_line_nor_in_an_error(fake):
+    folder = fake(status=1, err="error: no\nfix: do\n")
+    remote = Remote("pole1", (), SECRET)
+    with pytest.raises(BoardError) as told:
+        remote.run(["id"], text="more\n", root=True)
+    assert SECRET not in str(told.value) + repr(remote) + "".join(arguments(folder))
+    assert arguments(folder)[-1] == "sudo -k -S -p '' -- id"
+    assert (folder / "ssh.input").read_text() == f"{SECRET}\nmore\n"
 
 
-def test_a_wrong_password_for_sudo_is_told(log):
-    with pytest.raises(BoardError, match="did not accept the password") as raised:
-        Remote("pole1", sudo_password="wrong").run(["true"], root=True)
-    assert "--ask-sudo-password" in raised.value.remedy
+def test_without_a_password_sudo_must_not_ask(fake):
+    folder = fake()
+    Remote("pole1").run(["id"], root=True)
+    assert arguments(folder)[-1] == "sudo -n -- id"
 
 
-def test_without_a_password_sudo_must_not_ask(log):
-    Remote("pole1").run(["true"], root=True)
-    assert json.loads(log.read_text())["argv"][-1] == "sudo -n -- true"
+@pytest.mark.parametrize(
+    ("err", "problem", "remedy"),
+    [
+        ("tracker@pole1: Permission denied (publickey).", "accepts no key", "ssh-copy-id pole1"),
+        ("ssh: Could not resolve hostname pole1: x", "has no address", "spelling"),
+        ("ssh: connect to host pole1 port 22: Connection refused", "refuses ssh", "systemctl"),
+        ("ssh: connect to host pole1 port 22: Connection timed out", "not answer", "ping pole1"),
+        ("Host key verification failed.", "not known", "ssh pole1"),
+        ("@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @", "another key", "ssh-keygen -R"),
+        ("client_loop: send disconnect: Broken pipe", "broke", "Run the same command again"),
+        ("sudo: a password is required", "wants a password", "--ask-sudo-password"),
+        ("Sorry, try again.\nsudo: 1 incorrect password attempt", "did not accept", "again"),
+        ("error: It failed.\nfix: Do this.", "pole1: It failed.", "Do this."),
+    ],
+)
+def test_every_failure_has_one_sentence_and_a_remedy(fake, err, problem, remedy):
+    fake(status=255 if "error:" not in err and "sudo" not in err else 2, err=err)
+    with pytest.raises(BoardError, match=problem) as told:
+        Remote("pole1").run(["true"])
+    assert remedy in told.value.remedy
 
 
-@pytest.mark.parametrize("host", ["", "-oProxyCommand=reboot", "a b", "a\nb"])
-def test_what_ssh_would_take_for_an_option_is_no_host(host):
+@pytest.mark.parametrize(
+    ("err", "problem"),
+    [
+        ("rsync: write failed: No space left on device (28)", "ran full"),
+        ("bash: line 1: rsync: command not found", "has no rsync"),
+        ("rsync error: error in rsync protocol data stream (code 12)", "broke"),
+    ],
+)
+def test_a_copy_that_fails_is_told_alike(fake, tmp_path, err, problem):
+    folder = fake(status=12, err=err)
+    with pytest.raises(BoardError, match=problem):
+        Remote("pole1").copy(Path("/payload"), "there")
+    assert arguments(folder, "rsync")[-3:] == ["--", "/payload/", "pole1:there/"]
+
+
+@pytest.mark.parametrize("host", ["", "-oProxyCommand=x", "a b"])
+def test_what_is_no_host_never_reaches_ssh(host):
     with pytest.raises(BoardError, match="is no host"):
         Remote(host)
 
 
-@pytest.mark.parametrize(
-    ("said", "remedy"),
-    [
-        ("Host key verification failed.", "compare its key: ssh pole1"),
-        ("@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @", "ssh-keygen -R pole1"),
-        ("root@pole1: Permission denied (publickey).", "ssh-copy-id pole1"),
-        ("ssh: connect to host pole1 port 22: Connection timed out", "ping pole1"),
-        ("sudo: a password is required", "--ask-sudo-password"),
-        ("client_loop: send disconnect: Broken pipe", "goes on where it was"),
-    ],
-)
-def test_what_ssh_says_becomes_what_to_do(said, remedy):
-    assert remedy in Remote("pole1").error(failed(said)).remedy
-
-
-def test_what_our_own_program_says_is_passed_on():
-    error = Remote("pole1").error(failed("error: It is broken.\nfix: Mend it.\n", 1))
-    assert (error.problem, error.remedy) == ("pole1: It is broken.", "Mend it.")
-    assert Remote("pole1").error(failed("", 3)).problem == "pole1: status 3"
-
-
-def test_a_missing_program_is_told(tmp_path, monkeypatch):
+def test_a_program_that_is_missing_here_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(BoardError, match="ssh is missing"):
+    with pytest.raises(BoardError, match="ssh is missing on this machine"):
         Remote("pole1").run(["true"])
-    with pytest.raises(BoardError, match="rsync is missing"):
+    with pytest.raises(BoardError, match="rsync is missing on this machine"):
         Remote("pole1").copy(tmp_path, "there")
+
+
+def test_an_error_without_our_words_tells_the_last_line():
+    done = subprocess.CompletedProcess([], 1, "", "a\nbash: python3: not found")
+    assert "bash: python3: not found" in Remote("pole1").error(done).problem

@@ -1,41 +1,88 @@
-"""Facts about gathering wheels: the board's conditions count, and the pins."""
+import runpy
+from pathlib import Path
 
 import pytest
 
 from thermedge.errors import BoardError
 from thermedge.flashing import wheelhouse
 
+TINY = runpy.run_path(str(Path(__file__).with_name("tiny_wheels.py")))
+CHECKOUT = Path(__file__).parents[2]
+PINS = """\
+pip==26.3
+alpha==1; python_version < "3.11"
+alpha==2; python_version >= "3.11"
+beta==1
+old-only==1; python_version < "3.11"
+arm-only==1
+fast==1
+"""
 
-def test_the_conditions_are_those_of_the_board(tmp_path, write_wheel):
-    needs = (
-        *('tomli; python_version < "3.11"', 'old; python_version < "3.10"'),
-        *('arm; platform_machine == "aarch64"', 'linuxpy[x]; extra == "camera"'),
-        'win; sys_platform == "win32"',
+
+@pytest.fixture
+def index(tmp_path, monkeypatch):
+    """A folder in place of the package index, and what thermedge needs of it."""
+    folder = tmp_path / "index"
+    folder.mkdir()
+    write = TINY["write_wheel"]
+    write(folder, "pip", "26.3")
+    for version in ("1", "2"):
+        write(folder, "alpha", version, needs=("beta[speed]",))
+    write(
+        folder,
+        "beta",
+        "1",
+        needs=('fast; extra == "speed"', 'arm-only; platform_machine == "aarch64"'),
     )
-    wheel = write_wheel(tmp_path, "thermedge", needs=needs)
-    found = wheelhouse._needs(wheel, frozenset({"camera"}), 10, "aarch64")
-    assert found == [
-        *(("tomli", frozenset()), ("arm", frozenset())),
-        ("linuxpy", frozenset({"x"})),
-    ]
-    assert wheelhouse._needs(wheel, frozenset(), 11, "x86_64") == []
+    write(folder, "old_only", "1")
+    write(folder, "arm_only", "1", tags="cp310-abi3-manylinux_2_28_aarch64")
+    write(folder, "fast", "1")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    (tmp_path / "pins.txt").write_text(PINS)
+    needs = ("alpha", 'old-only; python_version < "3.11"', 'nowhere; extra == "other"')
+    return write(tmp_path, needs=needs)
 
 
-def test_the_pin_for_the_python_of_the_board_is_taken(tmp_path):
-    pins = tmp_path / "constraints.txt"
-    pins.write_text('# x\nnumpy==1; python_version < "3.11"\nnumpy==2; python_version >= "3.11"\n')
-    assert wheelhouse._pinned(pins, 10, "aarch64") == {"numpy": "1"}
-    assert wheelhouse._pinned(pins, 12, "aarch64") == {"numpy": "2"}
+def gathered(wheel, tmp_path, minor, machine="aarch64", extras=()):
+    found = wheelhouse.gather(
+        wheel,
+        tmp_path / "house",
+        pins=tmp_path / "pins.txt",
+        minor=minor,
+        machine=machine,
+        extras=extras,
+    )
+    return {one.name: one.version for one in found}
 
 
-def test_without_a_pin_the_wheelhouse_from_before_stays(tmp_path, write_wheel):
-    wheel = write_wheel(tmp_path, "thermedge")
-    before = tmp_path / "house"
-    before.mkdir()
-    (before / "kept").touch()
-    (tmp_path / "pins").write_text("# none\n")
-    with pytest.raises(BoardError, match="pip has no version in the pins"):
-        wheelhouse.gather(wheel, before, pins=tmp_path / "pins", minor=10)
-    assert [path.name for path in before.iterdir()] == ["kept"]
+def test_conditions_are_those_of_the_board_and_not_of_this_python(index, tmp_path):
+    both = {"pip": "26.3", "thermedge": "9.9", "beta": "1", "fast": "1"}
+    assert gathered(index, tmp_path, 10) == both | {"alpha": "1", "old_only": "1", "arm_only": "1"}
+    assert gathered(index, tmp_path, 12) == both | {"alpha": "2", "arm_only": "1"}
+    assert gathered(index, tmp_path, 12, "x86_64") == both | {"alpha": "2"}
+
+
+def test_what_has_no_pin_or_no_wheel_is_named_and_nothing_is_replaced(index, tmp_path):
+    (tmp_path / "house").mkdir()
+    (tmp_path / "house/old").touch()
+    with pytest.raises(BoardError, match="nowhere has no version in the pins"):
+        gathered(index, tmp_path, 12, extras=("other",))
+    (tmp_path / "index/fast-1-py3-none-any.whl").unlink()
+    with pytest.raises(BoardError, match=r"fast 1 can't be had for Python 3\.12 on aarch64"):
+        gathered(index, tmp_path, 12)
+    assert (tmp_path / "house/old").exists()
+
+
+def test_every_extra_of_a_board_is_one_of_setup_cfg():
+    import configparser
+
+    setup = configparser.ConfigParser()
+    setup.read(CHECKOUT / "setup.cfg")
+    assert set(wheelhouse.EXTRAS) <= set(setup["options.extras_require"])
+
+
+def test_missing_pins_are_told(index, tmp_path):
+    (tmp_path / "pins.txt").unlink()
     with pytest.raises(BoardError, match="can't be read"):
-        wheelhouse.gather(wheel, before, pins=tmp_path / "none", minor=10)
+        gathered(index, tmp_path, 10)

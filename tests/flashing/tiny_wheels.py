@@ -30,7 +30,9 @@ def track():
 def main():
     return 2
 """
-SCRIPTS = "[console_scripts]\ntrack-camera = thermedge_tiny:track\nthermedge = thermedge_tiny:main\n"
+SCRIPTS = (
+    "[console_scripts]\ntrack-camera = thermedge_tiny:track\nthermedge = thermedge_tiny:main\n"
+)
 
 
 def write_wheel(folder, name="thermedge", version="9.9", *, needs=(), tags="py3-none-any"):

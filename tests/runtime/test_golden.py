@@ -29,7 +29,7 @@ def rewrite_golden(folder, change):
 
 
 def test_the_shipped_bundle_computes_here_what_it_computed_at_export():
-    gaps = golden.check(bundle.read(find("default")))
+    gaps = golden.check(bundle.read(find("default")), precision="fp32")
     assert {"score", "offset", "size", "spread"} <= set(gaps)
     assert max(gaps.values()) < golden.TOLERANCE
 
@@ -40,7 +40,7 @@ def test_an_engine_that_computes_something_else_is_found(copied):
 
     rewrite_golden(copied, shift)
     with pytest.raises(BackendError, match="score by 1"):
-        golden.check(bundle.read(copied))
+        golden.check(bundle.read(copied), precision="fp32")
 
 
 def test_not_a_number_is_not_taken_for_equal(copied):
@@ -49,13 +49,13 @@ def test_not_a_number_is_not_taken_for_equal(copied):
 
     rewrite_golden(copied, poison)
     with pytest.raises(BackendError, match="size by nan"):
-        golden.check(bundle.read(copied))
+        golden.check(bundle.read(copied), precision="fp32")
 
 
 def test_golden_vectors_that_lack_a_tensor_are_refused(copied):
     rewrite_golden(copied, lambda arrays: arrays.pop("0.in.search"))
     with pytest.raises(BundleError, match="search"):
-        golden.check(bundle.read(copied))
+        golden.check(bundle.read(copied), precision="fp32")
 
 
 def test_a_golden_file_that_is_no_archive_is_refused(copied):
@@ -64,4 +64,4 @@ def test_a_golden_file_that_is_no_archive_is_refused(copied):
     manifest["files"][bundle.GOLDEN] = sha256_of(copied / bundle.GOLDEN)
     (copied / bundle.MANIFEST).write_text(json.dumps(manifest))
     with pytest.raises(BundleError, match=r"golden\.npz"):
-        golden.check(bundle.read(copied))
+        golden.check(bundle.read(copied), precision="fp32")

@@ -1,0 +1,16 @@
+import pytest
+
+from thermedge.commands import main
+
+
+@pytest.mark.parametrize("python", ["2.7", "3.8", "three"])
+def test_a_python_that_thermedge_does_not_run_on_is_refused(python, tmp_path, capsys):
+    asked = ["wheelhouse", "a.whl", "-o", str(tmp_path / "x"), "--python", python]
+    assert main(asked) == 2
+    assert python in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_wheel_that_is_not_there_is_refused_with_the_way_to_build_it(tmp_path, capsys):
+    assert main(["wheelhouse", str(tmp_path / "a.whl"), "-o", str(tmp_path / "x")]) == 2
+    assert "fix: Build it: make wheel" in capsys.readouterr().err
