@@ -89,8 +89,7 @@ def self_test(release: Release, folder: Path, layout: Layout) -> str:
         BoardError: It failed.
     """
     program = str(folder / "venv/bin/track-camera")
-    backend = _backend(folder)
-    done = _run(release, layout, program, "--self-test", "--bundle", str(folder / BUNDLE), *backend)
+    done = _run(release, layout, program, "--self-test", "--bundle", str(folder / BUNDLE), *_engine(folder))
     line = done.stdout.strip()
     if done.returncode == 0:
         return line
@@ -98,12 +97,15 @@ def self_test(release: Release, folder: Path, layout: Layout) -> str:
     raise BoardError(f"Release {release.version} failed its self-test: {problem}", remedy)
 
 
-def _backend(folder: Path) -> list[str]:
-    """Return the --backend that the service will run with."""
+def _engine(folder: Path) -> list[str]:
+    """Return the --backend and --precision that the service will run with."""
     path = folder / SYSTEM / CONFIGURATION
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    found = re.search(r'^TRACK_ARGUMENTS=.*--backend[= ]([^\s"]+)', text, re.M)
-    return ["--backend", found[1]] if found else []
+    flags = []
+    for flag in ("--backend", "--precision"):
+        found = re.search(rf'^TRACK_ARGUMENTS=.*{flag}[= ]([^\s"]+)', text, re.M)
+        flags += [flag, found[1]] if found else []
+    return flags
 
 
 def _run(release: Release, layout: Layout, *command: str) -> subprocess.CompletedProcess[str]:

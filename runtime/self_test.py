@@ -9,6 +9,7 @@ from time import perf_counter
 from thermedge.bundle import Bundle
 from thermedge.errors import BackendError
 from thermedge.runtime import golden
+from thermedge.runtime.engines import open_engines
 from thermedge.runtime.sources.synthetic import open_synthetic
 from thermedge.runtime.tracker import open_tracker
 
@@ -20,6 +21,8 @@ LEAST_OVERLAP = 0.3  # a lost target has 0; see `run`
 class SelfTest:
     """What a self-test measured."""
 
+    backend: str  # that was chosen, where "auto" was asked
+    precision: str
     gap: float  # largest difference from the golden vectors
     overlap: float  # mean IoU with the scene's truth
     num_frames: int
@@ -38,7 +41,11 @@ def run(
         BundleError: The bundle is damaged.
         BackendError: The engine computes something else, or the target gets lost.
     """
-    gaps = golden.check(bundle, backend=backend, precision=precision)
+    engines = open_engines(bundle, backend=backend, precision=precision, threads=threads)
+    try:
+        gaps = golden.compare(bundle, engines.template, engines.track, engines.precision)
+    finally:
+        engines.close()
     overlaps, times_ms = [], []
     with (
         open_tracker(bundle, backend=backend, precision=precision, threads=threads) as tracker,
@@ -54,6 +61,8 @@ def run(
             times_ms.append((perf_counter() - began) * 1e3)
             overlaps.append(track.box.iou(truths[frame.index]))
     result = SelfTest(
+        backend=engines.backend,
+        precision=engines.precision,
         gap=max(gaps.values()),
         overlap=math.fsum(overlaps) / len(overlaps),
         num_frames=len(overlaps),
@@ -72,8 +81,8 @@ def line(bundle: Bundle, result: SelfTest) -> str:
     """Return the one line that tells people what was measured."""
     manifest = bundle.manifest
     return (
-        f"self-test passed: {manifest.name} ({manifest.tracker} {manifest.size} "
-        f"{manifest.precision}), golden vectors within {result.gap:.0e}, "
+        f"self-test passed: {manifest.name} ({manifest.tracker} {manifest.size}) in "
+        f"{result.precision} by {result.backend}, golden vectors within {result.gap:.0e}, "
         f"mean IoU {result.overlap:.2f} over {result.num_frames} frames, "
         f"{result.frame_ms:.1f} ms per frame"
     )

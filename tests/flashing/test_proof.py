@@ -38,10 +38,10 @@ def program(folder, name, script):
 def test_the_self_test_runs_with_the_backend_of_the_service_in_the_boards_folders(folder, layout):
     conf = folder / "system/etc/thermedge/track.conf"
     conf.parent.mkdir(parents=True)
-    conf.write_text('TRACK_ARGUMENTS="v4l2:auto --backend trt --auto hottest"\n')
+    conf.write_text('TRACK_ARGUMENTS="v4l2:auto --backend trt --precision int8"\n')
     program(folder, "track-camera", 'echo "$@ $THERMEDGE_CACHE $HOME"')
     line = proof.self_test(release(), folder, layout)
-    assert f"--self-test --bundle {folder}/bundle --backend trt" in line
+    assert f"--self-test --bundle {folder}/bundle --backend trt --precision int8" in line
     assert str(layout.cache) in line
     assert str(layout.state) in line
 

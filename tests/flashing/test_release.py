@@ -95,7 +95,8 @@ def packages(house, tmp_path_factory):
 @pytest.fixture
 def board(tmp_path, house, packages, monkeypatch):
     def make(wheelhouse, folder):
-        shutil.copytree(packages, folder, symlinks=True, dirs_exist_ok=True)
+        if not folder.exists():
+            shutil.copytree(packages, folder, symlinks=True)
 
     monkeypatch.setattr(environment, "make", make)
     return Board(tmp_path, house)

@@ -16,8 +16,8 @@ def test_every_shipped_bundle_passes_here(name):
 
 def test_the_line_says_what_was_measured():
     shipped = bundle.read(find("default"))
-    told = self_test.line(shipped, self_test.SelfTest(1e-6, 0.71, 15, 3.4))
-    assert told.startswith("self-test passed: default (stdtrack nano")
+    told = self_test.line(shipped, self_test.SelfTest("trt", "fp16", 1e-6, 0.71, 15, 3.4))
+    assert told.startswith("self-test passed: default (stdtrack nano) in fp16 by trt, ")
     assert "mean IoU 0.71 over 15 frames, 3.4 ms" in told
 
 
