@@ -89,7 +89,9 @@ def self_test(release: Release, folder: Path, layout: Layout) -> str:
         BoardError: It failed.
     """
     program = str(folder / "venv/bin/track-camera")
-    done = _run(release, layout, program, "--self-test", "--bundle", str(folder / BUNDLE), *_engine(folder))
+    done = _run(
+        release, layout, program, "--self-test", "--bundle", str(folder / BUNDLE), *_engine(folder)
+    )
     line = done.stdout.strip()
     if done.returncode == 0:
         return line

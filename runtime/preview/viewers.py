@@ -7,7 +7,9 @@ import json
 import logging
 import math
 import struct
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
@@ -29,6 +31,7 @@ _CLOSE_S = 2.0
 _SEND_S = 10.0  # how long a viewer may take to receive a message
 _ON_THE_WAY = 2  # pictures sent that the viewer has not asked for the next one after
 _ASK = "next"  # what a viewer sends when it has drawn a picture
+_PATIENCE_S = 0.5  # of the thread that waits for a frame, so that it ends with the server
 _PICTURE_S = 3.0  # how long a request for one picture waits for a frame
 _POLICY, _TRY_LATER = 1008, 1013  # RFC 6455, section 7.4, and its registry
 
@@ -107,18 +110,18 @@ class Viewers:
 
     async def _publish(self) -> None:
         """Ask for a frame whenever somebody is ready for one."""
-        loop, came = asyncio.get_running_loop(), asyncio.Event()
-
-        def wake() -> None:
-            with suppress(RuntimeError):  # the server has ended meanwhile
-                loop.call_soon_threadsafe(came.set)
-
+        loop, came = asyncio.get_running_loop(), threading.Lock()
+        came.acquire()
+        # Waking the event loop itself is a system call, in which the tracker would lose
+        # Python's lock to it. To release a lock is none; a thread that does nothing else
+        # waits for it, and gets its turn when the tracker rests.
+        waiter = ThreadPoolExecutor(1, "preview-wait")
         while True:
             await self._ready.wait()
-            came.clear()
             every_s = max(1 / RATE_HZ, len(self._viewers) / _ALL_HZ)
-            self._feed.want(wake, every_s=every_s)
-            await came.wait()
+            self._feed.want(came.release, every_s=every_s)
+            while not await loop.run_in_executor(waiter, came.acquire, True, _PATIENCE_S):
+                pass
             picture = self._feed.take()
             assert picture is not None
             self._ready.clear()

@@ -75,7 +75,7 @@ def installed():
 
 
 def test_engines_that_track_as_the_graphs_do_are_installed_and_run(board, capsys):
-    assert main(["build", "default"]) == 0
+    assert main(["build", "default", "--precision", "fp16"]) == 0
     out, err = capsys.readouterr()
     assert len(out.splitlines()) == 2
     assert f"TensorRT {board.trt.__version__}, Orin" in err
@@ -84,10 +84,10 @@ def test_engines_that_track_as_the_graphs_do_are_installed_and_run(board, capsys
     gaps = golden.check(shipped, backend="trt")
     assert max(gaps.values()) < golden.TOLERANCE
 
-    assert main(["build", "default"]) == 0
+    assert main(["build", "default", "--precision", "fp16"]) == 0
     assert "installed already" in capsys.readouterr().err
     assert board.builds == 2
-    assert main(["build", "default", "--force"]) == 0
+    assert main(["build", "default", "--precision", "fp16", "--force"]) == 0
     assert board.builds == 4
     timed = [call[1] for call in board.trt.calls if call[0] == "IBuilderConfig.create_timing_cache"]
     assert timed[0] == b""
@@ -96,7 +96,7 @@ def test_engines_that_track_as_the_graphs_do_are_installed_and_run(board, capsys
 
 def test_engines_that_compute_something_else_are_not_installed(board, capsys):
     board.error = 0.1
-    assert main(["build", "default"]) == 2
+    assert main(["build", "default", "--precision", "fp16"]) == 2
     err = capsys.readouterr().err
     assert "computes something else" in err
     assert "fix: " in err
@@ -105,7 +105,7 @@ def test_engines_that_compute_something_else_are_not_installed(board, capsys):
 
 def test_a_board_whose_memory_is_full_does_not_start(board, capsys):
     board.free_mib = 200
-    assert main(["build", "default"]) == 2
+    assert main(["build", "default", "--precision", "fp16"]) == 2
     assert "Only 200 MiB" in capsys.readouterr().err
     assert not board.builds
 
@@ -120,7 +120,7 @@ def test_without_tensorrt_the_remedy_names_jetpack(capsys):
     try:
         import tensorrt  # noqa: F401
     except ImportError:
-        assert main(["build", "default"]) == 2
+        assert main(["build", "default", "--precision", "fp16"]) == 2
         assert "JetPack" in capsys.readouterr().err
     else:
         pytest.skip("TensorRT is installed here")

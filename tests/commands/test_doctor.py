@@ -8,7 +8,7 @@ from thermedge.commands import main
 def test_the_shipped_bundles_are_healthy(capsys):
     assert main(["doctor"]) == 0
     told = " ".join(capsys.readouterr().out.split())
-    assert "default: stdtrack nano fp32" in told
+    assert "default: stdtrack nano int8" in told
     assert "golden vectors reproduced" in told
 
 

@@ -50,7 +50,7 @@ def test_two_engines_are_compared_on_the_same_frames(capsys: pytest.CaptureFixtu
     assert profile(*arguments, "--out", "r.jsonl") == 0
     assert "Comparison on the same frames, in turns" in capsys.readouterr().out
     (ratio,) = [line for line in lines("r.jsonl") if line["kind"] == "ratio"]
-    assert (ratio["name"], ratio["to"]) == ("default openvino fp32", "default ort fp32")
+    assert (ratio["name"], ratio["to"]) == ("default openvino int8", "default ort fp32")
     runs = [line for line in lines("r.jsonl") if line["kind"] == "run"]
     assert [run["frames"] for run in runs] == [2 * 59 - 20] * 2
 

@@ -5,6 +5,7 @@ of its own, /opt, /etc, /var, /run and the login's home are memory, so the real 
 and nothing on this machine changes. systemctl is a script that notes what it was asked.
 """
 
+import json
 import os
 import shutil
 import socket
@@ -14,6 +15,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 HERE = Path(__file__).parent
@@ -25,6 +27,8 @@ import debian  # noqa: E402
 import discs  # noqa: E402
 import hottest  # noqa: E402
 
+from thermedge import bundle as bundles  # noqa: E402
+from thermedge.files import sha256_of  # noqa: E402
 from thermedge.flashing import wheelhouse  # noqa: E402
 
 BOARD_PYTHON = "/usr/bin/python3"
@@ -300,3 +304,25 @@ def _start(folder, tools, opt, home):
     if "unshare" in said or "mount" in said:
         pytest.skip(f"this machine allows no private view of the file system: {said.strip()}")
     raise RuntimeError(said)
+
+
+@pytest.fixture(scope="session")
+def changed():
+    """Return a function that copies a bundle, with golden vectors of no network if wanted."""
+    return _changed
+
+
+def _changed(bundle, folder, *, number=0):
+    """Copy a bundle; with a number, its golden vectors are those of no network."""
+    shutil.copytree(bundle, folder)
+    card = folder / bundles.MODEL_CARD
+    card.write_text(card.read_text() + f"\n{folder.name}\n")
+    if number:
+        with np.load(folder / bundles.GOLDEN) as file:
+            arrays = dict(file)
+        arrays["0.out.score"] = arrays["0.out.score"] + number
+        np.savez(folder / bundles.GOLDEN, **arrays)
+    manifest = json.loads((folder / bundles.MANIFEST).read_text())
+    manifest["files"] = {name: sha256_of(folder / name) for name in manifest["files"]}
+    (folder / bundles.MANIFEST).write_text(json.dumps(manifest))
+    return folder

@@ -1,11 +1,6 @@
 import json
-import shutil
 
-import numpy as np
 import pytest
-
-from thermedge import bundle as bundles
-from thermedge.files import sha256_of
 
 pytestmark = pytest.mark.deploy
 
@@ -32,22 +27,6 @@ def one(board, first, house, bundle):
     return board
 
 
-def changed(bundle, folder, *, number=0):
-    """Copy a bundle; with a number, its golden vectors are those of no network."""
-    shutil.copytree(bundle, folder)
-    card = folder / bundles.MODEL_CARD
-    card.write_text(card.read_text() + f"\n{folder.name}\n")
-    if number:
-        with np.load(folder / bundles.GOLDEN) as file:
-            arrays = dict(file)
-        arrays["0.out.score"] = arrays["0.out.score"] + number
-        np.savez(folder / bundles.GOLDEN, **arrays)
-    manifest = json.loads((folder / bundles.MANIFEST).read_text())
-    manifest["files"] = {name: sha256_of(folder / name) for name in manifest["files"]}
-    (folder / bundles.MANIFEST).write_text(json.dumps(manifest))
-    return folder
-
-
 def test_a_deployed_release_runs_as_its_own_user(board, first):
     assert "runs one; self-test passed: hottest" in first.stdout
     assert "service: running" in first.stdout
@@ -64,7 +43,7 @@ def test_a_deployed_release_runs_as_its_own_user(board, first):
     assert progress["state"] == "done"
 
 
-def test_a_second_release_keeps_packages_and_configuration(one, bundle, tmp_path):
+def test_a_second_release_keeps_packages_and_configuration(one, bundle, tmp_path, changed):
     done = one.deploy("--bundle", changed(bundle, tmp_path / "b"), "--release", "two")
     assert done.returncode == 0, done.stdout + done.stderr
     assert one.current == one.running == "two"
@@ -77,7 +56,7 @@ def test_a_second_release_keeps_packages_and_configuration(one, bundle, tmp_path
     assert one.shell("/opt/thermedge/current/venv/bin/thermedge release rollback") != ""
 
 
-def test_a_failed_self_test_leaves_the_running_release(one, bundle, tmp_path):
+def test_a_failed_self_test_leaves_the_running_release(one, bundle, tmp_path, changed):
     bad = changed(bundle, tmp_path / "bad", number=1)
     calls = len(one.calls)
     done = one.deploy("--bundle", bad, "--release", "bad")
@@ -93,7 +72,7 @@ def test_a_failed_self_test_leaves_the_running_release(one, bundle, tmp_path):
     assert (progress["state"], progress["step"]) == ("failed", "self-test")
 
 
-def test_a_release_that_does_not_start_is_rolled_back(one, bundle, tmp_path):
+def test_a_release_that_does_not_start_is_rolled_back(one, bundle, tmp_path, changed):
     (one.folder / "service/refused").write_text("crashes\n")
     done = one.deploy("--bundle", changed(bundle, tmp_path / "c"), "--release", "crashes")
     assert done.returncode == 1
@@ -104,7 +83,7 @@ def test_a_release_that_does_not_start_is_rolled_back(one, bundle, tmp_path):
 
 
 def test_a_connection_that_breaks_leaves_the_running_release_and_is_taken_up(
-    one, house, bundle, tmp_path
+    one, house, bundle, tmp_path, changed
 ):
     next_one = changed(bundle, tmp_path / "n")
     one.shell("rm -rf ~root/.cache")
@@ -122,7 +101,7 @@ def test_a_connection_that_breaks_leaves_the_running_release_and_is_taken_up(
     assert one.current == one.running == "next"
 
 
-def test_a_roll_out_stops_at_the_first_batch_that_fails(one, bundle, tmp_path):
+def test_a_roll_out_stops_at_the_first_batch_that_fails(one, bundle, tmp_path, changed):
     bad = changed(bundle, tmp_path / "bad", number=1)
     done = one.deploy("--bundle", bad, "--serial", "1,2", host="pole1 pole2 pole3")
     assert done.returncode == 1

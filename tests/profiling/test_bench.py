@@ -54,7 +54,9 @@ def test_each_bundle_is_opened_in_each_engine_beside_the_peers() -> None:
     found = bench.opened([find("default")], ["static"])
     for tracker in found.values():
         tracker.close()
-    assert [*found] == [f"default {name} fp32" for name in bench.cpu_backends()] + ["static"]
+    precisions = {"ort": "fp32", "openvino": "int8"}
+    expected = [f"default {name} {precisions[name]}" for name in bench.cpu_backends()]
+    assert [*found] == [*expected, "static"]
     assert "ort" in bench.cpu_backends()
 
 
