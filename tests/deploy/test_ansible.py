@@ -11,6 +11,7 @@ ANSIBLE = "ansible-core==2.19.14"  # a tool of these tests alone, so in no extra
 SETTINGS = {
     "ANSIBLE_HOST_KEY_CHECKING": "True",
     "ANSIBLE_NOCOWS": "1",
+    "ANSIBLE_PIPELINING": "1",
     "ANSIBLE_LOCALHOST_WARNING": "False",
     "LC_ALL": "C.UTF-8",
 }

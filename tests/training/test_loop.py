@@ -159,9 +159,28 @@ def test_a_run_that_starts_from_another_begins_with_its_averaged_weights(
         assert all(torch.equal(state[name], value) for name, value in average.items())
 
 
-def test_a_run_cannot_start_from_another_size(train, checkpoint_file):
-    with pytest.raises(RecipeError, match="from a stdtrack nano .* trains a stdtrack tiny"):
+def test_a_run_cannot_start_from_a_checkpoint_that_shares_no_weights(train, checkpoint_file):
+    with pytest.raises(RecipeError, match="from a stdtrack nano .* no weights .* stdtrack tiny"):
         train(start_from=checkpoint_file)
+
+
+def test_a_run_takes_the_weights_it_shares_with_another_tracker(train, tiny, data_folder):
+    first = checkpoints.load(train("first"))
+    average = first.part("average")
+    kept = {name: value for name, value in average.items() if name.startswith("trunk.")}
+    assert 0 < len(kept) < len(average)
+    other = replace(
+        first,
+        tracker="siamcross",
+        tensors={f"average.{name}": value + 1 for name, value in kept.items()},
+    )
+    run = loop._Run(parse(tiny, "the recipe"), tiny)
+    before = {name: value.clone() for name, value in run.net.state_dict().items()}
+    run.begin_with(other)
+    for name, value in run.net.state_dict().items():
+        expected = kept[name] + 1 if name in kept else before[name]
+        assert torch.equal(value, expected), name
+    assert run.before == 0  # the pairs another tracker has seen are not its own
 
 
 def test_the_learning_rate_rises_stays_and_falls(tiny):
