@@ -15,6 +15,7 @@ import onnx
 from thermedge.manifest import GraphSpec
 from thermedge.optional import require
 from thermedge.runtime.backends import open_backend
+from thermedge.runtime.backends.ov import shared_core
 
 # Operators of ONNX Runtime's optimised graph that multiply int8 by int8.
 _INTEGER = ("QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger", "QGemm")
@@ -93,8 +94,7 @@ def _in_ort(path: Path) -> frozenset[str]:
 
 
 def _in_openvino(path: Path) -> frozenset[str]:
-    openvino = require("openvino", "asking OpenVINO which layers are INT8")
-    core = openvino.Core()
+    core = shared_core()
     options = {"INFERENCE_PRECISION_HINT": "f32", "EXECUTION_MODE_HINT": "ACCURACY"}
     compiled = core.compile_model(core.read_model(str(path)), "CPU", options)
     found: set[str] = set()

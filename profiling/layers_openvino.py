@@ -8,19 +8,15 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from thermedge.optional import require
 from thermedge.profiling.layers import Feeds, Layer, convolution_macs, product_macs
+from thermedge.runtime.backends.ov import shared_core
 
 _WARM_UP = 3
 
 
 def measure(graph: Path, feeds: Feeds, *, threads: int, runs: int) -> list[Layer]:
-    """Run `graph` with the counters on, with the settings of the backend.
-
-    The backend must have been opened before: it imports OpenVINO without its telemetry.
-    """
-    openvino = require("openvino", "the layers of the backend 'openvino'")
-    core = openvino.Core()
+    """Run `graph` with the counters on, with the settings of the backend."""
+    core = shared_core()
     model = core.read_model(str(graph))
     options = {
         "PERF_COUNT": True,

@@ -238,3 +238,32 @@ def test_openvino_tells_nobody_that_it_runs(tmp_path):
     assert done.stdout == "[]\n", done.stderr
     assert list(tmp_path.rglob("*openvino*")) == []
     assert not (tmp_path / "intel").exists()
+
+
+SIGNALLED = """
+import faulthandler, os, signal
+faulthandler.enable()  # brings a stack for signal handlers, as many programs do
+signal.signal(signal.SIGTERM, lambda number, frame: print("handled", flush=True))
+from thermedge import bundle
+from thermedge.bundles import find
+from thermedge.runtime.backends import open_backend
+shipped = bundle.read(find("default"))
+def opened():
+    return open_backend("openvino", shipped.path(bundle.TRACK_GRAPH), shipped.manifest.track)
+first, second = opened(), opened()
+for backend in (first, second):
+    backend.run()
+    backend.close()
+os.kill(os.getpid(), signal.SIGTERM)
+"""
+
+
+def test_a_signal_after_closed_graphs_is_handled():
+    done = subprocess.run(
+        [sys.executable, "-c", SIGNALLED],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "handled\n"), done.stderr
