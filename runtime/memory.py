@@ -8,6 +8,7 @@ from thermedge.frame import Frame
 from thermedge.geometry import Box
 from thermedge.manifest import Manifest
 from thermedge.runtime.backends.base import Backend
+from thermedge.runtime.backends.holding import hold
 from thermedge.runtime.crop import Window
 from thermedge.runtime.tokens import TokenStore
 from thermedge.runtime.views import View
@@ -23,7 +24,7 @@ class TargetMemory:
 
     def __init__(self, manifest: Manifest, template_net: Backend, track_net: Backend) -> None:
         self._spec, self._crop, self._cached = manifest.memory, manifest.crop, manifest.cached
-        self._net, self._track_inputs = template_net, track_net.inputs
+        self._net, self._track_net, self._track_inputs = template_net, track_net, track_net.inputs
         self._view = View(template_net.inputs, "template")
         has_context = "context" in template_net.inputs
         self._context = View(template_net.inputs, "context") if has_context else None
@@ -46,14 +47,17 @@ class TargetMemory:
         for track_input, template_output in self._cached.items():
             np.copyto(self._first[track_input], self._net.outputs[template_output])
             np.copyto(self._track_inputs[track_input], self._first[track_input])
+        hold(self._track_net, self._cached)
         if self._tokens is not None:
             self._tokens.start(self._net.outputs)
+            hold(self._track_net, self._tokens.inputs)
         self._frames = 0
 
     def carry(self) -> None:
         """Take over the state that the track graph just gave for the frame it found."""
         if self._tokens is not None:
             self._tokens.take()
+            hold(self._track_net, self._tokens.inputs)
 
     def refresh(self, frame: Frame, box: Box, bounds: tuple[float, float], score: float) -> None:
         """Let the template follow the target as it looks now, every few sure frames."""
@@ -76,6 +80,7 @@ class TargetMemory:
             np.subtract(newest, self._first[track_input], out=mixed)
             np.multiply(mixed, weight, out=mixed)
             np.add(mixed, self._first[track_input], out=mixed)
+        hold(self._track_net, self._cached)
 
     def close(self) -> None:
         """Close the template network."""

@@ -28,6 +28,7 @@ class TokenStore:
         assert manifest.tokens is not None
         self._min_quality = manifest.tokens.min_quality
         ((carried, before),) = manifest.carried.items()
+        self.inputs = (carried, "store", "store_bias", "store_age")  # those it writes
         self._token, self._next = inputs[carried], outputs[before]
         self._first = manifest.initial[carried]
         self._store, self._bias = inputs["store"], inputs["store_bias"]

@@ -252,7 +252,7 @@ def test_only_operators_that_every_engine_knows_are_used(exported):
 
 
 @pytest.mark.parametrize(
-    ("size", "trained", "running"), [("nano", 474_184, 425_000), ("base", 1_309_294, 1_211_486)]
+    ("size", "trained", "running"), [("nano", 474_184, 425_000), ("base", 995_328, 899_512)]
 )
 def test_the_networks_have_the_sizes_that_are_told(size, trained, running):
     net = models.build("ainet", size)
