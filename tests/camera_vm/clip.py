@@ -10,6 +10,7 @@ from thermedge.runtime.sources import open_source
 
 SCENE = "synthetic:frames=16,seed=3"
 REFERENCE = "reference.jsonl"  # beside the pictures
+ENGINE = ("--backend", "ort", "--precision", "fp32")  # what every machine has
 
 
 def write(folder: Path) -> None:
@@ -23,5 +24,5 @@ def write(folder: Path) -> None:
             cv2.imwrite(str(frames / f"{frame.index:04}.png"), frame.counts)
     text = ",".join(f"{side:.3f}" for side in (box.x, box.y, box.w, box.h))
     (folder / "init").write_text(text, encoding="utf-8")
-    track = (sys.executable, "-m", "thermedge", "track", str(frames), "--init", text)
+    track = (sys.executable, "-m", "thermedge", "track", str(frames), "--init", text, *ENGINE)
     subprocess.run([*track, "--out", str(folder / REFERENCE)], check=True, capture_output=True)
