@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table as RichTable
 
-    from thermedge.geometry import Box
     from thermedge.profiling.board_watch import BoardWatch
     from thermedge.profiling.report import Profile
     from thermedge.profiling.runs import Run, Target
@@ -58,15 +57,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     start = where.add_mutually_exclusive_group()
     start.add_argument("--init", metavar="X,Y,W,H", help="the target in the first frame, px")
     start.add_argument("--auto", choices=("hottest", "moving"), help="let it be chosen")
+    where.add_argument(
+        "--auto-timeout",
+        type=float,
+        default=10.0,
+        metavar="SECONDS",
+        help="before --auto gives up; default: 10",
+    )
     long = parser.add_argument_group("how long")
-    long.add_argument("--max-frames", type=int, metavar="N", help="stop after N frames")
+    long.add_argument(
+        "--max-frames", type=int, metavar="N", help="stop after N frames, per round of --compare"
+    )
     long.add_argument(
         "--minutes",
         type=float,
         default=0.0,
         help="go on for so long, and tell how the beginning and the end differ",
     )
-    long.add_argument("--rounds", type=int, default=1, help="of --compare over the source")
+    long.add_argument(
+        "--rounds", type=int, metavar="N", help="of --compare over the source; default: 1"
+    )
     long.add_argument(
         "--warm-up", type=int, default=20, metavar="N", help="updates told apart; default: 20"
     )
@@ -92,12 +102,15 @@ def run(args: argparse.Namespace) -> int:
 
     from thermedge.bundles import find
     from thermedge.commands.track_report import journal
-    from thermedge.profiling import outputs, subjects
+    from thermedge.profiling import outputs, realtime, subjects
 
     _check_numbers(args)
+    _check_together(args)
     paths = args.out or [Path("profile.html")]
     for path in paths:
         outputs.check_writable(path)
+    if args.accuracy:  # refused now, not after the run
+        realtime.read(Path(args.accuracy))
     base = subjects.Subject(find(args.bundle), args.backend, args.precision, args.threads)
     chosen = [subjects.other(text, base) for text in args.compare] if args.compare else [base]
     console = Console(stderr=True)
@@ -162,12 +175,14 @@ def _runs(args: argparse.Namespace, ready: list[Opened]) -> tuple[list[Run], dic
 
     with open_source(args.source) as source:
         where = conditions.of_source(source, args.source)
+        if len(ready) == 1:
+            _check_ends(args, source)
     if len(ready) > 1:
         found = runs.in_turns(
             {one.name: one.tracker for one in ready},
             lambda: open_source(args.source),
-            lambda source: _box(args, source),
-            rounds=args.rounds,
+            lambda source: _target(args, source),
+            rounds=args.rounds or 1,
             max_frames=args.max_frames,
         )
     else:
@@ -224,11 +239,17 @@ def _add_accuracy(
 
 def _notes(args: argparse.Namespace, runs: list[Run], source: dict[str, str]) -> list[str]:
     notes = []
-    frames = len(runs[0].times.rows())
-    if args.max_frames is not None and frames < args.max_frames * runs[0].passes:
-        notes.append(f"The source ended early: {frames} of {args.max_frames} frames.")
-    if runs[0].passes > 1:
-        notes.append(f"The source was gone over {runs[0].passes} times.")
+    passes = runs[0].passes
+    frames = sum(runs[0].states.values())  # of all passes; the oldest may not be kept
+    if args.minutes:  # a source that ends is opened again
+        if frames == args.max_frames:
+            notes.append(f"--max-frames ended the run before its {args.minutes:g} minutes were over.")
+    elif args.max_frames is not None and frames < args.max_frames * passes:
+        each = "" if passes == 1 else f" in each of {passes} rounds"
+        told = f"{frames // passes} of {args.max_frames} frames{each}"
+        notes.append(f"The source ended early: {told}.")
+    if passes > 1:
+        notes.append(f"The source was gone over {passes} times.")
     if source["camera in the loop"] == "no":
         notes.append("No camera was in the loop: capture is in no figure.")
     return notes
@@ -270,26 +291,31 @@ def _table(header: list[str], rows: list[list[str]]) -> RichTable:
 
 
 def _target(args: argparse.Namespace, source: FrameSource) -> Target:
-    if args.auto is not None:
-        from thermedge.runtime.start import AutoChooser
-
-        return AutoChooser(args.auto, timeout_s=10.0)
-    return _box(args, source)
-
-
-def _box(args: argparse.Namespace, source: FrameSource) -> Box:
-    from thermedge.commands.track_camera import _box as read_box
+    """Return what to follow in a source that was just opened."""
+    from thermedge.commands.track_camera import box_of
     from thermedge.errors import TargetError
+    from thermedge.runtime.start import AutoChooser
 
+    if args.auto is not None:
+        return AutoChooser(args.auto, timeout_s=args.auto_timeout)
     if args.init is not None:
-        return read_box(args.init)
+        return box_of(args.init)
     if source.start_box is None:
         raise TargetError(
             "No target was given: --init is missing.",
-            "Give its box in the first frame in px: --init X,Y,W,H"
-            + ("" if args.compare else "; or --auto hottest"),
+            "Give its box in the first frame in px: --init X,Y,W,H; or --auto hottest",
         )
     return source.start_box
+
+
+def _check_ends(args: argparse.Namespace, source: FrameSource) -> None:
+    from thermedge.errors import SourceError
+
+    is_endless = source.live and source.num_frames is None
+    if is_endless and not args.minutes and args.max_frames is None:
+        raise SourceError(
+            f"{args.source} never ends.", "Say how long: --minutes 1 or --max-frames 2000"
+        )
 
 
 def _check_different(ready: list[Opened]) -> None:
@@ -314,9 +340,37 @@ def _check_numbers(args: argparse.Namespace) -> None:
     ):
         if value is not None and value < least:
             raise ThermedgeError(f"{flag} is {value}.", f"Give a whole number from {least} up.")
+    if not 0 < args.auto_timeout < 1e6:
+        raise ThermedgeError(
+            f"--auto-timeout is {args.auto_timeout:g}.", "Give a number of seconds above 0."
+        )
     if not 0 <= args.minutes < 1e5:
         raise ThermedgeError(f"--minutes is {args.minutes:g}.", "Give a number from 0 up.")
-    if args.minutes and args.compare:
+
+
+def _check_together(args: argparse.Namespace) -> None:
+    """Refuse flags that others would leave without effect."""
+    from thermedge.errors import ThermedgeError
+    from thermedge.runtime.backends import BACKENDS
+    from thermedge.runtime.engines import PRECISIONS
+
+    if not args.compare:
+        if args.rounds is not None:
+            raise ThermedgeError(
+                "--rounds is of --compare, which was not given.",
+                "Give --compare A B too, or --minutes M to go on for longer.",
+            )
+        return
+    if args.minutes:
         raise ThermedgeError(
             "--compare and --minutes don't go together.", "Give --rounds N to compare for longer."
         )
+    for flag, value, known in (
+        ("--backend", args.backend, BACKENDS),
+        ("--precision", args.precision, PRECISIONS),
+    ):
+        if value != "auto" and all(name in known for name in args.compare):
+            both = " and ".join(args.compare)
+            raise ThermedgeError(
+                f"{flag} {value} has no effect beside --compare {both}.", f"Leave {flag} out."
+            )

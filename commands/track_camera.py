@@ -322,7 +322,7 @@ def _target(
 
     orders: list[Orders] = [] if control is None else [control]
     if args.init is not None:
-        return _box(args.init), orders
+        return box_of(args.init), orders
     if args.auto is not None:
         from thermedge.runtime.start import AutoChooser
 
@@ -366,7 +366,12 @@ def _check_numbers(args: argparse.Namespace) -> None:
         )
 
 
-def _box(text: str) -> Box:
+def box_of(text: str) -> Box:
+    """Return the box that `--init` gives, px.
+
+    Raises:
+        TargetError: The text is not four numbers.
+    """
     from thermedge.errors import TargetError
     from thermedge.geometry import Box
 

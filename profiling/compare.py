@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thermedge.errors import SourceError
-from thermedge.profiling.latency import COLUMNS, Floats
+from thermedge.profiling.latency import COLUMNS, Floats, are_updates, are_warm
 from thermedge.profiling.runs import LEAST_FRAMES, Run
 
 _RESAMPLES = 2000
@@ -52,11 +52,10 @@ def ratio(run: Run, to: Run, *, warm_up: int, seed: int = 0) -> Ratio:
 
 
 def _both_in_sight(one: Floats, other: Floats, warm_up: int) -> tuple[Floats, Floats]:
-    state, start = COLUMNS.index("state"), COLUMNS.index("start")
     keep = np.ones(len(one), bool)
     for rows in (one, other):
-        keep &= np.isin(rows[:, state], _MEASURED) & (rows[:, start] == 0)
-    keep[:warm_up] = False
+        in_sight = np.isin(rows[:, COLUMNS.index("state")], _MEASURED)
+        keep &= in_sight & are_updates(rows) & are_warm(rows, warm_up)
     tracker = COLUMNS.index("tracker")
     return one[keep, tracker], other[keep, tracker]
 

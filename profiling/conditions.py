@@ -45,7 +45,7 @@ def of_tracker(bundle: Bundle, tracker: Tracker, *, precision: str, threads: int
     manifest = sha256_of(bundle.folder / MANIFEST)
     return {
         "bundle": f"{bundle.manifest.name} (manifest sha256 {manifest[:12]})",
-        "engine": tracker._net.name,
+        "engine": tracker.engine,
         "precision": precision,
         "threads per inference": str(threads),
     }

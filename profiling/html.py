@@ -6,7 +6,7 @@ import numpy as np
 
 from thermedge.evaluation.document import Block, Figures, Heading, to_html
 from thermedge.profiling import plots
-from thermedge.profiling.latency import COLUMNS, Floats
+from thermedge.profiling.latency import COLUMNS, Floats, are_updates
 from thermedge.profiling.report import Profile, blocks
 
 _PARTS = ("scale", "crop", "infer", "decode", "update", "sinks")
@@ -26,10 +26,11 @@ def page(profile: Profile) -> str:
 
 def drawings(profile: Profile) -> list[str]:
     """Return the SVG drawings of what was measured."""
-    updates = {run.name: _updates(run.times.rows()) for run in profile.runs}
+    rows_of = {run.name: run.times.rows() for run in profile.runs}
+    updates = {name: rows[are_updates(rows)] for name, rows in rows_of.items()}
     tracker = {name: rows[:, COLUMNS.index("tracker")] for name, rows in updates.items()}
     over_time = {
-        name: (rows[:, COLUMNS.index("end_s")] - rows[0, COLUMNS.index("end_s")], tracker[name])
+        name: (_seconds(rows[:, COLUMNS.index("end_s")]), tracker[name])
         for name, rows in updates.items()
         if len(rows)
     }
@@ -53,10 +54,10 @@ def _is_after_tables(block: Block) -> bool:
     return not block.text.endswith(("ms per frame", "in turns"))
 
 
-def _updates(rows: Floats) -> Floats:
-    is_update = (rows[:, COLUMNS.index("start")] == 0) & (rows[:, COLUMNS.index("state")] > 0)
-    updates: Floats = rows[is_update]
-    return updates
+def _seconds(times: Floats) -> Floats:
+    """Return times since the first; by a clock that steps backwards that need not come first."""
+    since: Floats = times - times.min()
+    return since
 
 
 def _stages(profile: Profile) -> str:

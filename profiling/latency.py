@@ -113,7 +113,7 @@ def figures(rows: Floats, *, warm_up: int) -> Figures:
         warm_up: Number of updates.
     """
     starts = rows[:, COLUMNS.index("start")] > 0
-    updates = np.flatnonzero(~starts & (rows[:, COLUMNS.index("state")] > 0))
+    updates = np.flatnonzero(are_updates(rows))
     steady = updates[warm_up:]
     tracker = rows[:, COLUMNS.index("tracker")]
     intervals = _intervals(rows, steady)
@@ -129,6 +129,18 @@ def figures(rows: Floats, *, warm_up: int) -> Figures:
         dropped=int(rows[:, COLUMNS.index("dropped")].sum()),
         clock_steps=len(intervals) - len(usable),
     )
+
+
+def are_updates(rows: Floats) -> NDArray[np.bool_]:
+    """Return which rows followed a target: those that start a track or have none did not."""
+    found: NDArray[np.bool_] = rows[:, COLUMNS.index("start")] == 0
+    return found & (rows[:, COLUMNS.index("state")] > 0)
+
+
+def are_warm(rows: Floats, warm_up: int) -> NDArray[np.bool_]:
+    """Return which rows come after the first `warm_up` updates; frames of no update count none."""
+    past: NDArray[np.bool_] = np.cumsum(are_updates(rows)) > warm_up
+    return past
 
 
 def spread(values: Floats) -> Spread | None:

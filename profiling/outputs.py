@@ -56,8 +56,9 @@ def to_csv(profile: Profile) -> str:
     for run in profile.runs:
         for row in run.times.rows():
             values = dict(zip(COLUMNS, row.tolist(), strict=True))
-            fields = [run.name, int(values["frame"]), "start" if values["start"] else "tracked"]
-            fields += [STATES[int(values["state"])], int(values["dropped"])]
+            state = STATES[int(values["state"])]
+            event = "start" if values["start"] else "idle" if state == "idle" else "tracked"
+            fields = [run.name, int(values["frame"]), event, state, int(values["dropped"])]
             writer.writerow([*fields, f"{values['end_s']:.6f}", *(_ms(values[s]) for s in stages)])
     return text.getvalue()
 

@@ -17,6 +17,8 @@ _PLOT_W, _PLOT_H = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
 _BINS = 60
 _COLUMNS = 240  # of a line: more points than that are joined to their range
 _BAR_PX = 18
+_LEGEND_PX = 15  # a row of it
+_LETTER_PX = 6.0
 
 
 def histogram(title: str, x_label: str, samples: Mapping[str, Floats]) -> str:
@@ -36,16 +38,17 @@ def histogram(title: str, x_label: str, samples: Mapping[str, Floats]) -> str:
     }
     top = _rounded(max((float(counts.max()) for counts in shares.values()), default=1.0) * 100)
     shapes = []
-    for colour, counts in zip(COLOURS, shares.values(), strict=False):
+    for number, counts in enumerate(shares.values()):
+        colour, dashes = _look(number)
         x = np.repeat(edges, 2)[1:-1]
         path = _path(x, np.repeat(counts * 100, 2), (0, high), (0, top))
         base = _TOP + _PLOT_H
         shapes.append(
             f'<path d="{path}V{base}H{_LEFT}Z" fill="{colour}" fill-opacity=".25" '
-            f'stroke="{colour}" stroke-width="1.2"/>'
+            f'stroke="{colour}" stroke-width="1.2"{dashes}/>'
         )
     axes = _axes((0, high), (0, top), x_label, "% of frames")
-    return _drawing(title, [*axes, *shapes, *_legend(list(samples))])
+    return _drawing(title, [*axes, *shapes], list(samples))
 
 
 def series(
@@ -68,11 +71,13 @@ def series(
     low = 0.0 if from_zero or not len(values) else math.floor(float(values.min()))
     high = low + _rounded(max(float(values.max()) - low, 1e-3)) if len(values) else 1.0
     shapes = []
-    for colour, (at, found) in zip(COLOURS, lines.values(), strict=False):
+    for number, (at, found) in enumerate(lines.values()):
+        colour, dashes = _look(number)
         path = _path(*_thinned(at, found), (0, seconds), (low, high))
-        shapes.append(f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="1.1"/>')
+        line = f'fill="none" stroke="{colour}" stroke-width="1.1"{dashes}'
+        shapes.append(f'<path d="{path}" {line}/>')
     axes = _axes((0, seconds), (low, high), "seconds", y_label)
-    return _drawing(title, [*axes, *shapes, *_legend(list(lines))])
+    return _drawing(title, [*axes, *shapes], list(lines))
 
 
 def bars(
@@ -83,7 +88,7 @@ def bars(
     Args:
         title: Above the drawing.
         unit: Of the parts.
-        rows: Label and parts of each bar.
+        rows: Label and parts of each bar; at most as many parts as there are COLOURS.
         names: Of the parts, for the legend.
     """
     label_px = 12 + 6.2 * max((len(label) for label, _ in rows), default=0)
@@ -95,7 +100,7 @@ def bars(
     for number, (label, parts) in enumerate(rows):
         x, y = left, _TOP + _BAR_PX * number
         shapes.append(_text(left - 6, y + 11, _cut(label), "end"))
-        for colour, part in zip(COLOURS, parts, strict=False):
+        for colour, part in zip(COLOURS[: len(parts)], parts, strict=True):
             shapes.append(
                 f'<rect x="{x:.1f}" y="{y}" width="{part * scale:.1f}" height="{_BAR_PX - 5}" '
                 f'fill="{colour}"/>'
@@ -103,15 +108,20 @@ def bars(
             x += part * scale
         shapes.append(_text(x + 5, y + 11, f"{sum(parts):.3g}", "start"))
     shapes.append(_text(left, height - 10, unit, "start"))
-    return _drawing(title, [*shapes, *_legend(names)], height=height)
+    return _drawing(title, shapes, names, height=height)
 
 
-def _drawing(title: str, shapes: list[str], *, height: int = _HEIGHT) -> str:
+def _drawing(title: str, shapes: list[str], names: list[str], *, height: int = _HEIGHT) -> str:
+    """Return the whole drawing; a legend of more than one row moves the shapes down."""
+    legend, rows = _legend(names)
+    lower_px = _LEGEND_PX * (rows - 1)
+    height += lower_px
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" '
         f'height="{height}" role="img" font-family="sans-serif" font-size="11" '
         f'fill="currentColor"><title>{escape(title)}</title>'
-        f"{_text(_LEFT, 16, title, 'start', 'bold')}{''.join(shapes)}</svg>"
+        f"{_text(_LEFT, 16, title, 'start', 'bold')}{''.join(legend)}"
+        f'<g transform="translate(0 {lower_px})">{"".join(shapes)}</g></svg>'
     )
 
 
@@ -133,16 +143,33 @@ def _axes(x: tuple[float, float], y: tuple[float, float], x_label: str, y_label:
     return found
 
 
-def _legend(names: list[str]) -> list[str]:
-    """Return dashes and names in one line; one name alone needs none."""
+def _look(number: int) -> tuple[str, str]:
+    """Return the colour and the dashes of one line among many: no two look alike.
+
+    The first ones are drawn through; each time the colours are used up, the dashes get one
+    more dot between them.
+    """
+    times, place = divmod(number, len(COLOURS))
+    pattern = " ".join(["7 3", *["1.5 3"] * (times - 1)])
+    return COLOURS[place], f' stroke-dasharray="{pattern}"' if times else ""
+
+
+def _legend(names: list[str]) -> tuple[list[str], int]:
+    """Return strokes and names, and the rows they take; one name alone needs none."""
     if len(names) < 2:
-        return []
-    found, x = [], float(_LEFT)
-    for colour, name in zip(COLOURS, names, strict=False):
-        found.append(f'<path d="M{x:.0f} 34h14" stroke="{colour}" stroke-width="4"/>')
-        found.append(_text(x + 19, 38, name, "start"))
-        x += 32 + 6.0 * len(name)
-    return found
+        return [], 1
+    found, x, y = [], float(_LEFT), 34
+    for number, name in enumerate(names):
+        colour, dashes = _look(number)
+        stroke_px = 14 if not dashes else 28  # long enough to show its dashes
+        wide_px = stroke_px + 18 + _LETTER_PX * len(name)
+        if x + wide_px > _WIDTH and x > _LEFT:
+            x, y = float(_LEFT), y + _LEGEND_PX
+        stroke = f'stroke="{colour}" stroke-width="{2 if dashes else 4}"{dashes}'
+        found.append(f'<path d="M{x:.0f} {y}h{stroke_px}" {stroke}/>')
+        found.append(_text(x + stroke_px + 5, y + 4, name, "start"))
+        x += wide_px
+    return found, (y - 34) // _LEGEND_PX + 1
 
 
 def _path(x: Floats, y: Floats, x_range: tuple[float, float], y_range: tuple[float, float]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -11,16 +11,23 @@ from thermedge.errors import SourceError
 from thermedge.evaluation.run import Tracker as AnyTracker
 from thermedge.frame import Frame
 from thermedge.geometry import Box
-from thermedge.profiling.latency import COLUMNS, Figures, FrameTimes, RecordedSummary, figures
+from thermedge.profiling.latency import (
+    COLUMNS,
+    Figures,
+    FrameTimes,
+    RecordedSummary,
+    are_updates,
+    figures,
+)
 from thermedge.runtime import loop
 from thermedge.runtime.sinks.base import Sink
 from thermedge.runtime.sources.base import FrameSource
 from thermedge.runtime.start import Chooser
 from thermedge.runtime.summary import Summary
-from thermedge.runtime.track import Track
+from thermedge.runtime.track import NO_BOX, Track
 from thermedge.runtime.tracker import Tracker
 
-Target = Box | Chooser | None
+Target = Box | Chooser
 OpenSource = Callable[[], FrameSource]
 ChooseTarget = Callable[[FrameSource], Target]
 LEAST_FRAMES = 30  # steady ones: fewer say nothing about a tracker's pace
@@ -60,8 +67,8 @@ class Run:
     def update_ms(self, warm_up: int) -> list[float]:
         """Return the time of every update after the warm-up, in their order."""
         rows = self.times.rows()
-        is_update = (rows[:, COLUMNS.index("start")] == 0) & (rows[:, COLUMNS.index("state")] > 0)
-        found: list[float] = rows[is_update][warm_up:, COLUMNS.index("tracker")].tolist()
+        updates = rows[are_updates(rows)]
+        found: list[float] = updates[warm_up:, COLUMNS.index("tracker")].tolist()
         return found
 
 
@@ -145,7 +152,7 @@ class _Pass(Summary):
 def in_turns(
     trackers: Mapping[str, AnyTracker],
     open_source: OpenSource,
-    choose: Callable[[FrameSource], Box],
+    choose: ChooseTarget,
     *,
     rounds: int = 1,
     max_frames: int | None = None,
@@ -158,7 +165,7 @@ def in_turns(
     Args:
         trackers: By name; started anew in each round.
         open_source: Opened once per round; must wait for its reader.
-        choose: Returns the box in the first frame.
+        choose: Returns what to follow in a source: all start on the same frame.
         rounds: How often to go over the source.
         max_frames: Per round.
         runs: Of earlier calls with the same trackers, to go on with.
@@ -175,14 +182,38 @@ def in_turns(
                     "A live source gives no frame to two trackers one after the other.",
                     "Record it (track-camera --record FOLDER), then compare on the folder.",
                 )
-            box = choose(source)
-            for place, frame in enumerate(islice(source, max_frames)):
+            frames = _awaited(islice(source, max_frames), choose(source), found)
+            for place, (frame, start) in enumerate(frames):
                 for which in _turned(len(found), number + place):
-                    track = _timed(ready[which], frame, box if place == 0 else None)
-                    found[which].add(track)
+                    found[which].add(_timed(ready[which], frame, start))
         for run in found:
             run.passes += 1
     return found
+
+
+def _awaited(
+    frames: Iterable[Frame], target: Target, runs: Sequence[Run]
+) -> Iterator[tuple[Frame, Box | None]]:
+    """Yield frames from the one on that shows the target, which comes with its box.
+
+    Those before it are idle ones of all runs.
+
+    Raises:
+        TargetError: Of the chooser.
+    """
+    is_started = False
+    for frame in frames:
+        start = None
+        if not is_started:
+            start = target if isinstance(target, Box) else target.choose(frame)
+            is_started = start is not None
+        if is_started:
+            yield frame, start
+            continue
+        for run in runs:
+            run.add(Track(NO_BOX, 0.0, "idle", frame.index, frame.timestamp_ns, 0, {}))
+    if not is_started and not isinstance(target, Box):
+        raise target.failed()
 
 
 def _turned(count: int, by: int) -> list[int]:

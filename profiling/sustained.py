@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from thermedge.profiling.board_watch import Moment
-from thermedge.profiling.latency import COLUMNS, Figures, Floats, figures
+from thermedge.profiling.latency import COLUMNS, Figures, Floats, are_warm, figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +23,25 @@ class Part:
 
 
 def parts(rows: Floats, moments: Sequence[Moment], *, warm_up: int, count: int = 10) -> list[Part]:
-    """Return equal parts of the time after the warm-up, in their order."""
-    ends = rows[warm_up:, COLUMNS.index("end_s")]
+    """Return equal parts of the time after the warm-up, in their order.
+
+    Args:
+        rows: As `FrameTimes.rows` returns them.
+        moments: Of the board during the run.
+        warm_up: Number of updates.
+        count: Of parts.
+
+    Returns:
+        [] where there are fewer frames than parts.
+    """
+    rows = rows[are_warm(rows, warm_up)]
+    ends = rows[:, COLUMNS.index("end_s")]
     if len(ends) < count:
         return []
     edges = np.linspace(ends.min(), np.nextafter(ends.max(), np.inf), count + 1)
     found = []
     for low, high in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-        inside = rows[warm_up:][(ends >= low) & (ends < high)]
+        inside = rows[(ends >= low) & (ends < high)]
         seen = [moment.state for moment in moments if low <= moment.at_s < high]
         heat = [celsius for state in seen for celsius in state.temperatures_c.values()]
         clocks = {name for state in seen for name in state.clocks_mhz}

@@ -65,6 +65,11 @@ class Tracker:
         self._stages: dict[str, int] = {}
         self.started = False
 
+    @property
+    def engine(self) -> str:
+        """What the track graph runs in, as the backend names itself: "ort", "trt-fp16"."""
+        return self._net.name
+
     def init(self, frame: Frame, box: Box) -> Track:
         """Start a track, or start it anew, on the target in `box` (frame px).
 

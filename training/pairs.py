@@ -60,9 +60,9 @@ class PairSampler:
         self._augmenter, self._camera = Augmenter(), VisibleCamera()
         self._other = np.empty((crop.template_px, crop.template_px), np.float32)
 
-    def batch(self, number: int) -> Batch:
-        """Return batch `number` of the run."""
-        count, frames, crop = self._recipe.batch, self._recipe.clip, self._crop
+    def batch(self, number: int, *, part: int = 0, parts: int = 1) -> Batch:
+        """Return batch `number` of the run, or one of `parts` equal parts of it."""
+        count, frames, crop = self._recipe.batch // parts, self._recipe.clip, self._crop
         searches = (count, frames, 1, crop.search_px, crop.search_px)
         batch = {
             "template": np.empty((count, 1, crop.template_px, crop.template_px), np.float32),
@@ -78,7 +78,7 @@ class PairSampler:
             if f"{name}_visible" in self._inputs:
                 batch[f"{name}_visible"] = np.full_like(batch[name], UNKNOWN)
         for i in range(count):
-            seed = self._recipe.seed, number * count + i
+            seed = self._recipe.seed, number * self._recipe.batch + part * count + i
             self._fill({name: values[i] for name, values in batch.items()}, seed)
         if frames == 1:
             for name in {"search", "search_visible", "target", "present", "motion"} & set(batch):

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -39,6 +40,16 @@ class PairSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ValidationSpec:
+    """Clips that the averaged weights are tried on while they learn; never trained on."""
+
+    paths: tuple[str, ...]  # folders of labelled clips, below the data folder; each counts alone
+    every: int  # search windows trained on between two tries; the last is at the end
+    clips: int = 6  # of each folder, taken evenly from all of it
+    frames: int = 100  # of each clip, from its first label on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """One experiment."""
 
@@ -62,6 +73,9 @@ class Recipe:
     augment: bool = True
     # Of all pairs: no visible picture, the thermal one stands in. For networks that take both.
     thermal_only_share: float = 0.5
+    # bf16: autocast in it; fp32 for processors that are slow in bf16.
+    precision: Literal["bf16", "fp32"] = "bf16"
+    validation: ValidationSpec | None = None
 
 
 def per_step(recipe: Recipe) -> int:
@@ -109,7 +123,8 @@ def parse(text: str, where: str) -> Recipe:
         recipe = from_mapping(Recipe, loads(text))
     except (RecordError, ValueError) as error:
         raise RecipeError(f"{where}: {error}.", remedy) from error
-    for fault in (*_wrong_numbers(recipe), *_wrong_data(recipe), *_wrong_pairs(recipe)):
+    faults = (_wrong_numbers, _wrong_data, _wrong_pairs, _wrong_validation)
+    for fault in chain.from_iterable(found(recipe) for found in faults):
         raise RecipeError(f"{where}: {fault}.", remedy)
     return recipe
 
@@ -159,3 +174,19 @@ def _wrong_pairs(recipe: Recipe) -> Iterator[str]:
             yield f"the share of {pair.data!r} is {pair.share:g}, expected a number above 0"
         if pair.how == "track" and pair.max_gap < 1:
             yield f"pairs that track {pair.data!r} need max_gap, 1 or more"
+
+
+def _wrong_validation(recipe: Recipe) -> Iterator[str]:
+    spec = recipe.validation
+    if spec is None:
+        return
+    if not spec.paths:
+        yield "validation names no paths"
+    for key in ("every", "clips", "frames"):
+        value = getattr(spec, key)
+        if value < 1:
+            yield f"validation.{key} is {value}, expected 1 or more"
+    trained = [data.path for data in recipe.data if data.path]
+    for path in spec.paths:
+        if path in trained:
+            yield f"validation takes {path!r}, which is trained on"

@@ -9,6 +9,7 @@ from thermedge.models.siamcross import Maps
 from thermedge.training.losses import Parts, Targets
 from thermedge.training.losses.grid import Grid, figures, grid_of, score_loss
 from thermedge.training.losses.ltrb import cell_iou, distances, edge_errors
+from thermedge.training.processes import share_of_all
 
 _REACH_CELLS = 2.0  # boxes are learned this far around the centre: SiamCross, 16 px
 
@@ -51,7 +52,7 @@ def box_cells(grid: Grid, targets: Targets) -> Tensor:
     near = grid.ahead.square().sum(1).sqrt() <= _REACH_CELLS * grid.stride
     nearest = grid.bump > 0.999
     chosen = (near & inside(grid, targets) | nearest).float() * targets.present[:, None, None]
-    return chosen / chosen.sum().clamp(min=1.0)
+    return chosen / share_of_all(chosen.sum())
 
 
 def inside(grid: Grid, targets: Targets) -> Tensor:

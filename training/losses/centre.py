@@ -9,6 +9,7 @@ from torch.nn import functional
 from thermedge.models.stdtrack import Maps
 from thermedge.training.losses import Parts, Targets
 from thermedge.training.losses.grid import Grid, edges_iou, figures, grid_of, score_loss
+from thermedge.training.processes import share_of_all
 
 
 def losses(maps: Maps, targets: Targets) -> Parts:
@@ -52,8 +53,8 @@ def mask_loss(mask: Tensor, grid: Grid, targets: Targets) -> Tensor:
     """
     inside = ellipse(grid, targets)
     error = functional.binary_cross_entropy_with_logits(mask.squeeze(1), inside, reduction="none")
-    within = (error * inside).sum() / inside.sum().clamp(min=1.0)
-    beyond = (error * (1 - inside)).sum() / (1 - inside).sum().clamp(min=1.0)
+    within = (error * inside).sum() / share_of_all(inside.sum())
+    beyond = (error * (1 - inside)).sum() / share_of_all((1 - inside).sum())
     return (within + beyond) / 2
 
 

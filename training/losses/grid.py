@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from thermedge.training.losses import Targets
+from thermedge.training.processes import share_of_all
 
 
 class Grid(NamedTuple):
@@ -36,7 +37,7 @@ def grid_of(score: Tensor, targets: Targets) -> Grid:
         ],
         dim=1,
     )
-    return Grid(stride, cells, bump, weight / weight.sum().clamp(min=1.0), ahead)
+    return Grid(stride, cells, bump, weight / share_of_all(weight.sum()), ahead)
 
 
 def _bump(cells: Tensor, stride: float, targets: Targets) -> Tensor:
@@ -87,7 +88,7 @@ def figures(score: Tensor, iou: Tensor, grid: Grid, targets: Targets) -> tuple[T
     best = score.flatten(1).argmax(1, keepdim=True)
     away = grid.ahead.flatten(2).abs().gather(2, best[:, None].expand(-1, 2, -1)).squeeze(2)
     near = (away < targets.box[:, 2:] / 2 + grid.stride / 2).all(1).float()
-    known = targets.present.sum().clamp(min=1.0)
+    known = share_of_all(targets.present.sum())
     hit = (near * targets.present).sum() / known
     best_iou = (iou.flatten(1).gather(1, best).squeeze(1) * near * targets.present).sum() / known
     return hit, best_iou

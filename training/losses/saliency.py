@@ -11,6 +11,7 @@ from thermedge.training.losses import Parts, Targets
 from thermedge.training.losses.centre import ellipse
 from thermedge.training.losses.grid import Grid, figures, grid_of
 from thermedge.training.losses.ltrb import cell_iou, edge_errors
+from thermedge.training.processes import share_of_all
 
 _STEPS = (0.5, 1.0, 1.0)  # weights of the first saliency map and of its refinements
 
@@ -28,7 +29,7 @@ def losses(maps: Answers, targets: Targets) -> Parts:
     score, ltrb = maps.score.float(), maps.ltrb.float()
     grid = grid_of(score, targets)
     inside = ellipse(grid, _halved(targets))
-    share = inside / inside.sum().clamp(min=1.0)
+    share = inside / share_of_all(inside.sum())
     iou = cell_iou(ltrb, grid, targets)
     hit, best_iou = figures(score, iou, grid, targets)
     terms = {
@@ -62,7 +63,7 @@ def class_loss(score: Tensor, inside: Tensor, outside: Tensor) -> Tensor:
     Source: equation 13 of FGSGT; the weight is the focal loss's (Lin 2017), gamma 2.
     """
     logits = score.squeeze(1)
-    known = (functional.softplus(-logits) * inside).sum() / inside.sum().clamp(min=1.0)
+    known = (functional.softplus(-logits) * inside).sum() / share_of_all(inside.sum())
     others = (logits.sigmoid() ** 2 * functional.softplus(logits) * outside).sum() / len(logits)
     return (known + others) / 2
 
@@ -86,8 +87,8 @@ def saliency_loss(maps: tuple[Tensor, ...], targets: Targets) -> Tensor:
         salient = ellipse(grid, targets)
         beyond = 1 - torch.maximum(salient, _box(grid, targets))
         step = logits.float().squeeze(1)
-        error = (functional.softplus(-step) * salient).sum() / salient.sum().clamp(min=1.0)
-        error = error + (functional.softplus(step) * beyond).sum() / beyond.sum().clamp(min=1.0)
+        error = (functional.softplus(-step) * salient).sum() / share_of_all(salient.sum())
+        error = error + (functional.softplus(step) * beyond).sum() / share_of_all(beyond.sum())
         total = total + weight * error / 2
     return total
 
