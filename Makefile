@@ -3,7 +3,7 @@
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-graphs test-gpu test-overfit test-camera test-arm64 test-browser test-deploy check lint types bench wheel wheelhouse flash image clean
+.PHONY: help demo test test-graphs test-gpu test-overfit test-camera test-arm64 test-browser chromium test-deploy check lint types bench wheel wheelhouse flash image clean
 .NOTPARALLEL: # two editable installs at once would write the same files
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
@@ -27,6 +27,11 @@ test-overfit: .venv/dev/ready ## Train every tracker on a few scenes until it fo
 
 test-browser: .venv/dev/ready ## Open the preview in Chromium; pictures in build/browser
 	.venv/dev/bin/python -m pytest -m browser tests/browser -rs
+
+chromium: ## Install Debian's Chromium for test-browser, where apt may (root)
+	@command -v chromium || { [ "$$(id -u)" = 0 ] && command -v apt-get && apt-get update && \
+	apt-get install --yes --no-install-recommends chromium fonts-dejavu-core; } || \
+	echo "No Chromium was installed; test-browser will skip."
 
 test-camera: .venv/dev/ready ## Run the wheel against real V4L2 drivers in a virtual machine
 	.venv/dev/bin/python tests/camera_vm/run.py camera --checks '$(CHECKS)'
