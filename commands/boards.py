@@ -50,18 +50,19 @@ def _tell_all(console: Console, boards: list[BoardConfig], *, as_json: bool) -> 
     if as_json:
         _print_json([_facts(board) for board in boards])
         return
-    table = Table(
-        *("board", "name", "GPU", "GiB", "INT8", "DLA", "JetPack", "storage", "tier"),
-        box=SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-    )
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("board", no_wrap=True)  # what users type
+    for title in ("GPU", "GiB", "INT8", "JetPack", "storage"):
+        table.add_column(title)
+    table.add_column("tier", no_wrap=True)
     for board in boards:
         module = board.module
         table.add_row(
-            *(board.id, board.name, f"sm_{module.compute_capability.replace('.', '')}"),
+            *(board.id, f"sm_{module.compute_capability.replace('.', '')}"),
             *(str(module.memory_gib), "yes" if board.precision.int8 else "no"),
-            *(str(module.dla_cores), " ".join(release.jetpack for release in board.release)),
-            *(" ".join(_storage_names(board)), board.tier),
+            " ".join(release.jetpack for release in board.release),
+            " ".join(_storage_names(board)),
+            board.tier,
         )
     console.print(table)
 

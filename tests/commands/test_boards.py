@@ -21,8 +21,9 @@ FOUND = detect.Detected(
 NOTHING = detect.Detected(model=None, l4t=None, jetpack=None, board=None, power_mode=None)
 
 
-def test_every_board_has_its_row(capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "200")
+@pytest.mark.parametrize("columns", ["80", "200"])
+def test_every_board_has_its_row(capsys, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", columns)
     assert main(["boards"]) == 0
     told = capsys.readouterr().out
     for name in board_configs.names():
