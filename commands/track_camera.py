@@ -41,6 +41,8 @@ sources:
   v4l2:/dev/video0        a thermal camera; also v4l2:auto (`thermedge cameras` lists them)
   clip.mp4, clip.avi      a recorded video, 8 bit
   FOLDER                  numbered 8- or 16-bit pictures, or what --record wrote
+  pair:RIG.toml           a thermal and a visible camera, paired by time: thermal = "v4l2:...",
+                          visible = "v4l2:...", max_gap_ms = 40, homography = [[...], ...]
   synthetic:              a generated thermal scene; needs no --init
 
 outputs (--out, as often as wanted):
