@@ -100,7 +100,7 @@ ENVIRONMENTS := .venv/demo .venv/dev .venv/bench
 # Both builds of OpenCV provide cv2 and overwrite each other. So this one has setup.cfg's
 # dependencies by name, with the build that brings KCF and CSRT in place of the plain one.
 .venv/bench/ready: THERMEDGE = . --no-deps
-.venv/bench/ready: FIRST = numpy opencv-contrib-python-headless onnxruntime openvino rich "tomli; python_version < '3.11'"
+.venv/bench/ready: FIRST = numpy opencv-contrib-python-headless onnxruntime openvino rich linuxpy "tomli; python_version < '3.11'"
 
 $(ENVIRONMENTS:=/ready): %/ready: setup.cfg constraints.txt
 	@$(NEW_ENOUGH) || { echo >&2 "$(TOO_OLD)"; exit 2; }; $(HAS_VENV) || { echo >&2 "$(NO_VENV)"; exit 2; }

@@ -220,7 +220,9 @@ def _add_more(
             )
             if found:
                 profile.layers[one.name] = found
-        profile.machine = roofline.measure() if profile.layers else None
+        profile.on_gpu = {one.name for one in ready if one.backend in layers.ON_GPU}
+        if set(profile.layers) - profile.on_gpu:
+            profile.machine = roofline.measure()
     if args.accuracy is not None:
         _add_accuracy(args, profile, ready, show)
 
@@ -243,7 +245,9 @@ def _notes(args: argparse.Namespace, runs: list[Run], source: dict[str, str]) ->
     frames = sum(runs[0].states.values())  # of all passes; the oldest may not be kept
     if args.minutes:  # a source that ends is opened again
         if frames == args.max_frames:
-            notes.append(f"--max-frames ended the run before its {args.minutes:g} minutes were over.")
+            notes.append(
+                f"--max-frames ended the run before its {args.minutes:g} minutes were over."
+            )
     elif args.max_frames is not None and frames < args.max_frames * passes:
         each = "" if passes == 1 else f" in each of {passes} rounds"
         told = f"{frames // passes} of {args.max_frames} frames{each}"

@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
+
+_EPILOG = """\
+RUN gets last.safetensors (weights), log.jsonl (a line every 50 steps) and curves.svg (loss,
+IoU and, for a recipe with a [validation] table, success AUC, over minutes and samples).
+
+many GPUs: torchrun starts one process for each, and the recipe stays as it is:
+  torchrun --nproc-per-node 4 -m thermedge train stdtrack_nano --data FOLDER
+many machines: the same command on each, with the address of the first:
+  torchrun --nnodes 2 --nproc-per-node 4 --rdzv-backend c10d --rdzv-id 1 \\
+    --rdzv-endpoint FIRST:29400 -m thermedge train stdtrack_nano --data FOLDER
+The recipe's batch is that of all processes together and must be a multiple of their number.
+Each draws its part of the same pairs; losses, batch norms and gradients are taken over all
+parts, so the weights are those of one process but for rounding. Every machine needs the
+data and makes its own packs; only the first process writes RUN and prints. A stopped run
+may go on with another number of processes."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
+    parser.epilog = _EPILOG
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("recipe", help="a shipped recipe's name, or a TOML file")
     parser.add_argument(
         "--data",
@@ -35,7 +53,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--threads", type=int, default=0, help="CPU threads for the network; default: all cores"
     )
     parser.add_argument(
-        "--workers", type=int, default=1, help="processes that prepare pairs; default: 1"
+        "--workers",
+        type=int,
+        default=1,
+        help="processes that prepare pairs, for each that trains; default: 1",
+    )
+    parser.add_argument(
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        default="auto",
+        help="where the network trains; default: auto, a CUDA device if there is one",
     )
 
 
@@ -62,6 +89,11 @@ def run(args: argparse.Namespace) -> int:
     from thermedge.training import loop, recipe
 
     plan, text = recipe.read(args.recipe)
+    settings = None
+    if plan.validation is not None:
+        from thermedge.export import settings as online
+
+        settings = online.read(online.shipped(plan.tracker, plan.size))
     folder = args.out or Path("runs") / plan.name
     columns = (
         MofNCompleteColumn(),
@@ -70,7 +102,9 @@ def run(args: argparse.Namespace) -> int:
         TimeRemainingColumn(),
     )
     console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+    is_first = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun started
+    is_shown = is_first and console.is_terminal
+    with Progress(*columns, console=console, disable=not is_shown) as bar:
         task = bar.add_task("train", total=None, text="preparing the data")
 
         def show(now: loop.Progress) -> None:
@@ -89,7 +123,10 @@ def run(args: argparse.Namespace) -> int:
             start_from=args.start_from,
             workers=args.workers,
             threads=args.threads,
+            device=args.device,
+            settings=settings,
             report=show,
         )
-    print(last)
+    if is_first:
+        print(last)
     return 0

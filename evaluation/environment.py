@@ -18,6 +18,7 @@ _PACKAGES = (
     "opencv-contrib-python",
     "onnxruntime",
     "onnxruntime-gpu",
+    "openvino",
     "tensorrt",
 )
 

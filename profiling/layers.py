@@ -16,7 +16,11 @@ from thermedge.runtime.backends import open_backend
 MEASURES = {
     "ort": "thermedge.profiling.layers_ort:measure",
     "openvino": "thermedge.profiling.layers_openvino:measure",
+    "trt": "thermedge.profiling.layers_trt:measure",
 }
+# Those that the bounds of one CPU thread say nothing about. They run what was built here from
+# any precision of the graph.
+ON_GPU = ("trt",)
 Feeds = Mapping[str, Any]
 
 
@@ -45,7 +49,7 @@ def measure(
     """
     if backend not in MEASURES:
         return []
-    graph = bundle.path(graph_file("track", precision))
+    graph = bundle.path(graph_file("track", "fp32" if backend in ON_GPU else precision))
     # What the backend refuses, it refuses here with its own words.
     open_backend(backend, graph, bundle.manifest.track, threads=threads).close()
     module, name = MEASURES[backend].split(":")

@@ -32,7 +32,8 @@ class Profile:
     warm_up: int  # updates that the figures leave out
     ratios: list[Ratio] = field(default_factory=list)
     layers: dict[str, list[Layer]] = field(default_factory=dict)  # by run
-    machine: roofline.Machine | None = None
+    machine: roofline.Machine | None = None  # bounds the layers of runs on the CPU
+    on_gpu: set[str] = field(default_factory=set)  # runs
     accuracy: dict[str, list[AtRate]] = field(default_factory=dict)  # by run
     accuracy_on: str = ""
     parts: list[Part] = field(default_factory=list)  # of a long run
@@ -63,7 +64,8 @@ def blocks(profile: Profile) -> list[Block]:
         found += [Heading(f"{name}: accuracy at this pace"), accuracy(rates)]
         found.append(Paragraph(_PACE.format(on=profile.accuracy_on)))
     for name, layers in profile.layers.items():
-        found += [Heading(f"{name}: layers"), *_layers(layers, profile.machine)]
+        machine = None if name in profile.on_gpu else profile.machine
+        found += [Heading(f"{name}: layers"), *_layers(layers, machine)]
     found.append(Heading("Conditions"))
     for topic, values in profile.conditions.items():
         rows = [[name, text] for name, text in values.items()]

@@ -60,7 +60,7 @@ class Run:
             raise SourceError(
                 f"{self.name} tracked {found.frames} frames after a warm-up of {warm_up}; "
                 f"figures need {LEAST_FRAMES}.",
-                "Give a longer source, a smaller --warm-up or, for a recording, --minutes.",
+                "Give a longer source, a smaller --warm-up, --minutes, or --rounds of a comparison.",
             )
         return found
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
+import math
 import time
-from collections.abc import Callable, Iterator
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,22 +15,30 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from thermedge import models
 from thermedge.errors import RecipeError
-from thermedge.manifest import CropSpec
 from thermedge.models import checkpoint as checkpoints
 from thermedge.models.checkpoint import Checkpoint
 from thermedge.models.net import TrackerNet
-from thermedge.training import pack, recipe
-from thermedge.training.losses import Parts, loss_of, targets_of
-from thermedge.training.pairs import PairSampler
+from thermedge.training import recipe
+from thermedge.training.batches import Batches, prepared
+from thermedge.training.losses import loss_of, targets_of
+from thermedge.training.processes import (
+    DeviceName,
+    Processes,
+    joined,
+    mean_of_all,
+    with_shared_norms,
+)
 from thermedge.training.recipe import Recipe, per_step
+from thermedge.training.record import Record
+from thermedge.training.validate import LoopSettings, Validation
 
 log = logging.getLogger(__name__)
 
 LAST = "last.safetensors"
-LOG = "log.jsonl"
 _LOG_EVERY = 50  # steps
 _SAVE_EVERY_S = 120
 
@@ -53,60 +63,103 @@ def train(
     start_from: Path | None = None,
     workers: int = 1,
     threads: int = 0,
+    device: DeviceName = "auto",
+    settings: LoopSettings | None = None,
     report: Callable[[Progress], None] = lambda progress: None,
 ) -> Path:
     """Train the recipe in `text` and return the last checkpoint.
 
     A run that was stopped goes on from its last checkpoint in `folder` and ends with the
-    same weights as one that was not.
+    same weights as one that was not; to the bit on a CPU.
+
+    In a process that torchrun started, the run is shared: each takes its part of every
+    batch, losses are normalised by the counts of the whole batch, batch norms see all of
+    it, and DistributedDataParallel takes the mean of the gradients. So the weights are
+    those of one process, but for rounding. Only the first process reads and writes
+    `folder`; every machine needs `data`. A run may be resumed with another number.
 
     Args:
         text: The recipe's TOML.
-        folder: Where checkpoint and log go; made if missing.
+        folder: Where checkpoint, log and curves go; made if missing.
         data: The folder that the recipe's paths are relative to.
         start_from: Checkpoint whose averaged weights a new run begins with; of another
             tracker, those that both have.
-        workers: Processes that prepare pairs.
-        threads: CPU threads for the network, 0 for all cores.
-        report: Called after every step.
+        workers: Processes that prepare pairs, for each process that trains.
+        threads: CPU threads for the network, 0 for all cores, shared with the others.
+        device: "auto" takes CUDA where there is any; one device per process.
+        settings: Of the online loop; a recipe with [validation] needs them.
+        report: Called after every step, in the first process.
 
     Raises:
-        RecipeError: The recipe or its data are wrong, or `folder` holds another run.
+        RecipeError: The recipe or its data are wrong, `folder` holds another run, or the
+            device is not there.
+        DatasetError: The recipe's validation clips are wrong.
     """
     plan = recipe.parse(text, "the recipe")
+    with joined(device) as processes:
+        if plan.batch % processes.count:
+            raise RecipeError(
+                f"A batch of {plan.batch} can't be split over {processes.count} processes.",
+                "Start a number of processes that divides the recipe's batch.",
+            )
+        if count := processes.threads(threads):
+            torch.set_num_threads(count)
+        run = _Run(plan, text, processes)
+        last = folder / LAST
+        begin = _beginning(folder, start_from) if processes.is_first else None
+        saved, is_resumed = processes.from_first(begin) or (None, False)
+        if saved is not None and is_resumed:
+            run.resume(saved, last)
+        elif saved is not None:
+            run.begin_with(saved)
+        validation = None
+        if plan.validation is not None and processes.is_first:
+            assert settings is not None, "a recipe with [validation] needs settings"
+            validation = Validation(plan, plan.validation, data, settings)
+        inputs = (*run.net.template_inputs, *run.net.track_inputs)
+        part = {"part": processes.rank, "parts": processes.count}
+        batches = Batches(plan, data, run.net.config.crop, inputs, **part)
+        for _ in processes.in_turn():
+            batches.open()
+        coming = prepared(batches, run.step, run.steps, workers, processes)
+        if not processes.is_first:
+            for batch in coming:
+                run.learn(batch)
+            return last
+        with Record(folder, plan.name, run.step) as record:
+            _steps(run, coming, last, record, validation, report)
+    return last
+
+
+def _beginning(folder: Path, start_from: Path | None) -> tuple[Checkpoint | None, bool]:
+    """Return the checkpoint that the run begins with, and whether it is the run's own."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RecipeError(
             f"The run folder {folder} can't be made: {error.strerror}.", "Name another with -o."
         ) from error
-    if threads:
-        torch.set_num_threads(threads)
-    run = _Run(plan, text)
-    last = folder / LAST
-    if last.exists():
-        run.resume(checkpoints.load(last), last)
-    elif start_from is not None:
-        run.begin_with(checkpoints.load(start_from))
-    inputs = (*run.net.template_inputs, *run.net.track_inputs)
-    batches = Batches(plan, data, run.net.config.crop, inputs)
-    batches.open()
-    with (folder / LOG).open("a", encoding="utf-8", buffering=1) as record:  # line by line
-        _steps(run, batches, workers, last, record.write, report)
-    checkpoints.save(run.checkpoint(), last)
-    return last
+    if (folder / LAST).exists():
+        return checkpoints.load(folder / LAST), True
+    return (None if start_from is None else checkpoints.load(start_from)), False
 
 
 class _Run:
     """The state that a checkpoint holds."""
 
-    def __init__(self, plan: Recipe, text: str) -> None:
+    def __init__(self, plan: Recipe, text: str, processes: Processes) -> None:
         torch.manual_seed(plan.seed)
         self.plan, self.text, self.step, self.before = plan, text, 0, 0
+        self.device = processes.device
         net = models.build(plan.tracker, plan.size)
-        self.net: TrackerNet = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average = models.build(plan.tracker, plan.size)
+        self.net: TrackerNet = net.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = models.build(plan.tracker, plan.size).to(self.device)
         self.average.load_state_dict(self.net.state_dict())
+        self.answers: nn.Module = _Answers(self.net)
+        if processes.count > 1:
+            # Of 1x1 kernels, whose strides may be either; it is said not to be an error.
+            warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
+            self.answers = DistributedDataParallel(with_shared_norms(self.answers))
         self.loss = loss_of(plan.tracker)
         decayed = [p for p in self.net.parameters() if p.ndim > 1]
         plain = [p for p in self.net.parameters() if p.ndim <= 1]
@@ -118,6 +171,17 @@ class _Run:
     @property
     def steps(self) -> int:
         return self.plan.samples // per_step(self.plan)
+
+    @property
+    def samples(self) -> int:
+        """Return how many search windows this run has learned from."""
+        return self.step * per_step(self.plan)
+
+    def is_tried(self) -> bool:
+        """Return whether validation is due after this step."""
+        assert self.plan.validation is not None
+        every, before = self.plan.validation.every, self.samples - per_step(self.plan)
+        return self.step == self.steps or self.samples // every > before // every
 
     def rate(self) -> float:
         """Return the learning rate of this step: up, flat, and down along a cosine."""
@@ -136,8 +200,8 @@ class _Run:
             tracker=self.plan.tracker,
             size=self.plan.size,
             step=self.step,
-            samples=self.before + self.step * per_step(self.plan),
-            tensors={name: tensor.clone() for name, tensor in tensors.items()},
+            samples=self.before + self.samples,
+            tensors={name: tensor.to("cpu", copy=True) for name, tensor in tensors.items()},
         )
 
     def resume(self, saved: Checkpoint, path: Path) -> None:
@@ -172,13 +236,18 @@ class _Run:
         if (other.tracker, other.size) == (self.plan.tracker, self.plan.size):
             self.before = other.samples
 
-    def learn(self, batch: dict[str, Tensor]) -> Parts:
-        """Take one optimiser step."""
+    def learn(self, batch: dict[str, Tensor]) -> dict[str, float]:
+        """Take one optimiser step; return the loss, its parts, hit and IoU of the whole batch.
+
+        Raises:
+            RecipeError: The loss is not finite.
+        """
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate()
         self.net.train()
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            maps = self.net.answers(batch)
+        is_bf16 = self.plan.precision == "bf16"
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=is_bf16):
+            maps = self.answers(batch)
         parts = self.loss(maps, targets_of(batch))
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(parts.total)
@@ -186,7 +255,15 @@ class _Run:
         self.optimizer.step()
         self.step += 1
         self._follow()
-        return parts
+        named = {"total": parts.total, **parts.terms, "hit": parts.hit, "iou": parts.iou}
+        values = mean_of_all(torch.stack([value.detach() for value in named.values()]))
+        figures = dict(zip(named, values.tolist(), strict=True))
+        if not math.isfinite(figures["total"]):
+            raise RecipeError(
+                f"The loss is {figures['total']} at step {self.step}.",
+                "Lower learning_rate in the recipe.",
+            )
+        return figures
 
     @torch.no_grad()
     def _follow(self) -> None:
@@ -199,85 +276,50 @@ class _Run:
                 value.copy_(now[name])
 
 
-class Batches(torch.utils.data.Dataset[dict[str, Tensor]]):
-    """The batches of a run, as tensors; crosses to a worker process as names, not as pictures."""
+class _Answers(nn.Module):
+    """The training pass as a module's forward, the only thing that DDP listens to."""
 
-    def __init__(self, plan: Recipe, data: Path, crop: CropSpec, inputs: tuple[str, ...]) -> None:
-        self._plan, self._data, self._crop, self._inputs = plan, data, crop, inputs
-        self._sampler: PairSampler | None = None
+    def __init__(self, net: TrackerNet) -> None:
+        super().__init__()
+        self.net = net
 
-    def open(self) -> PairSampler:
-        """Open the packs, making those that are not there.
-
-        Raises:
-            RecipeError: The data are missing or wrong.
-        """
-        packs = {spec.name: pack.opened(spec, self._data) for spec in self._plan.data}
-        self._sampler = PairSampler(self._plan, packs, self._crop, self._inputs)
-        return self._sampler
-
-    def __getitem__(self, number: int) -> dict[str, Tensor]:
-        """Return batch `number` of the run."""
-        batch = (self._sampler or self.open()).batch(number)
-        return {name: torch.from_numpy(values) for name, values in batch.items()}
-
-    def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_sampler": None}
-
-
-def _prepared(
-    batches: Batches, first: int, count: int, workers: int
-) -> Iterator[dict[str, Tensor]]:
-    loader = torch.utils.data.DataLoader(
-        batches,
-        batch_size=None,
-        sampler=range(first, count),
-        num_workers=workers,
-        prefetch_factor=4 if workers else None,
-        worker_init_fn=_one_thread if workers else None,
-        # A forked worker would inherit the locks of OpenCV's threads, which packing has
-        # started, and wait for them for ever.
-        multiprocessing_context="spawn" if workers else None,
-    )
-    return iter(loader)
-
-
-def _one_thread(worker: int) -> None:
-    import cv2
-
-    cv2.setNumThreads(1)
-    torch.set_num_threads(1)
+    def forward(self, batch: dict[str, Tensor]) -> Any:
+        """Return the maps of a batch."""
+        return self.net.answers(batch)
 
 
 def _steps(
     run: _Run,
-    batches: Batches,
-    workers: int,
+    batches: Iterable[dict[str, Tensor]],
     last: Path,
-    write: Callable[[str], object],
+    record: Record,
+    validation: Validation | None,
     report: Callable[[Progress], None],
 ) -> None:
-    began, first, saved = time.monotonic(), run.step, time.monotonic()
-    figures: list[dict[str, float]] = []
-    for batch in _prepared(batches, run.step, run.steps, workers):
-        parts = run.learn(batch)
-        named = {"total": parts.total, **parts.terms, "hit": parts.hit, "iou": parts.iou}
-        figures.append({name: float(value.detach()) for name, value in named.items()})
-        figures = figures[-_LOG_EVERY:]
-        elapsed = time.monotonic() - began
-        speed = (run.step - first) * per_step(run.plan) / elapsed
-        recent = {name: float(np.mean([one[name] for one in figures])) for name in named}
-        loss = figures[-1]["total"]
-        if not np.isfinite(loss):
-            raise RecipeError(
-                f"The loss is {loss} at step {run.step}.", "Lower learning_rate in the recipe."
-            )
-        report(Progress(run.step, run.steps, speed, loss, recent["hit"], recent["iou"]))
+    """Take all steps in the first process: learn, tell, keep."""
+    first, saved = run.step, time.monotonic()
+    latest: deque[dict[str, float]] = deque(maxlen=_LOG_EVERY)
+    for batch in batches:
+        figures = run.learn(batch)
+        latest.append(figures)
+        speed = (run.step - first) * per_step(run.plan) / record.seconds
+        recent = {name: float(np.mean([one[name] for one in latest])) for name in figures}
+        loss, hit, iou = figures["total"], recent["hit"], recent["iou"]
+        report(Progress(run.step, run.steps, speed, loss, hit, iou))
         if run.step % _LOG_EVERY == 0:
-            entry: dict[str, float] = {"step": run.step, "samples": run.step * per_step(run.plan)}
-            entry |= {name: round(value, 5) for name, value in recent.items()}
-            entry |= {"rate": round(run.rate(), 7), "samples_per_s": round(speed, 1)}
-            write(json.dumps(entry) + "\n")
+            rounded = {name: round(value, 5) for name, value in recent.items()}
+            rounded |= {"rate": round(run.rate(), 7), "samples_per_s": round(speed, 1)}
+            record.write(run.step, run.samples, rounded)
+        if validation is not None and run.is_tried():
+            with record.paused():
+                found = validation(run.average)
+            record.validated(run.step, run.samples, found)
         if time.monotonic() - saved > _SAVE_EVERY_S:
-            checkpoints.save(run.checkpoint(), last)
+            _keep(run, last, record)
             saved = time.monotonic()
+    _keep(run, last, record)
+
+
+def _keep(run: _Run, last: Path, record: Record) -> None:
+    checkpoints.save(run.checkpoint(), last)
+    record.draw()

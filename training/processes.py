@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.nn.functional import all_reduce
 
 from thermedge.errors import RecipeError
 
@@ -44,7 +43,7 @@ class Processes:
         """
         if asked or self.count == 1:
             return asked
-        return max(len(os.sched_getaffinity(0)) // self.local_count, 1)
+        return max((os.cpu_count() or 1) // self.local_count, 1)
 
     def from_first(self, value: Value) -> Value:
         """Return what the first process has given here, in all of them."""
@@ -65,11 +64,6 @@ class Processes:
                 yield
             if self.count > 1:
                 dist.all_reduce(torch.zeros(1))
-
-
-def is_first() -> bool:
-    """Return whether this process is the first of those that torchrun started, or alone."""
-    return os.environ.get("RANK", "0") == "0" or not _is_one_of_many()
 
 
 @contextmanager
@@ -179,10 +173,10 @@ class _SharedNorm(nn.BatchNorm2d):
         assert self.num_batches_tracked is not None
         assert self.momentum is not None
         count = dist.get_world_size()
-        values = input.float()
-        mean = all_reduce(values.mean((0, 2, 3))) / count
+        values = input.to(torch.promote_types(input.dtype, torch.float32))
+        mean = _summed(values.mean((0, 2, 3))) / count
         centred = values - mean[:, None, None]
-        variance = all_reduce(centred.square().mean((0, 2, 3))) / count
+        variance = _summed(centred.square().mean((0, 2, 3))) / count
         with torch.no_grad():
             seen = count * values.numel() / values.shape[1]
             self.running_mean.lerp_(mean, self.momentum)
@@ -191,3 +185,21 @@ class _SharedNorm(nn.BatchNorm2d):
         scale = self.weight * torch.rsqrt(variance + self.eps)
         normed = centred * scale[:, None, None] + self.bias[:, None, None]
         return cast(Tensor, normed.to(input.dtype))
+
+
+class _Sum(torch.autograd.Function):
+    """A sum over all processes that gradients go through, back to each of them."""
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor) -> Tensor:
+        total = value.contiguous().clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        return _Sum.forward(ctx, gradients[0])
+
+
+def _summed(value: Tensor) -> Tensor:
+    return cast(Tensor, _Sum.apply(value))

@@ -1,5 +1,6 @@
 """Facts about `thermedge profile`."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -63,6 +64,49 @@ def test_a_page_is_written_where_none_is_named_and_an_early_end_is_told(
     assert "The source ended early: 60 of 100 frames." in capsys.readouterr().out
 
 
+def test_an_early_end_is_told_per_round_of_a_comparison(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    compare = ("--compare", "ort", "openvino", "--no-layers")
+    assert profile(*compare, "--rounds", 2, "--max-frames", 100) == 0
+    assert "ended early: 60 of 100 frames in each of 2 rounds." in capsys.readouterr().out
+    assert profile(*compare, "--rounds", 2, "--max-frames", 50) == 0
+    assert "ended early" not in capsys.readouterr().out
+
+
+def test_a_run_that_is_over_by_the_clock_has_no_source_that_ended_early(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert profile("--no-layers", "--minutes", 0.02, "--max-frames", 10**6) == 0
+    assert "ended early" not in capsys.readouterr().out
+    assert profile("--no-layers", "--minutes", 5, "--max-frames", 70) == 0
+    told = capsys.readouterr().out
+    assert "ended early" not in told
+    assert "--max-frames ended the run before its 5 minutes were over." in told
+
+
+def test_a_comparison_can_choose_its_target(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ("--compare", "ort", "openvino", "--no-layers", "--auto", "hottest")
+    outs = ("--out", "r.jsonl", "--out", "r.csv")
+    assert profile(*arguments, *outs, source="synthetic:frames=120,size=128x96") == 0
+    rows = list(csv.DictReader(Path("r.csv").read_text().splitlines()))
+    events = [row["event"] for row in rows if row["run"] == "default ort fp32"]
+    first = events.index("start")
+    assert first > 0
+    assert events == ["idle"] * first + ["start"] + ["tracked"] * (119 - first)
+    runs = [line for line in lines("r.jsonl") if line["kind"] == "run"]
+    assert [run["frames"] for run in runs] == [119 - first - 20] * 2
+
+
+def test_a_target_that_nobody_finds_is_one_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("--compare", "ort", "openvino", "--auto", "moving", "--auto-timeout", 0.01)
+    assert profile(*arguments) == 2
+    assert "Nothing stood out as the moving target" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -71,6 +115,13 @@ def test_a_page_is_written_where_none_is_named_and_an_early_end_is_told(
         (("--warm-up", -1), "--warm-up is -1."),
         (("--minutes", "nan"), "--minutes is nan."),
         (("--minutes", 1, "--compare", "ort", "int8"), "don't go together"),
+        (("--rounds", 3), "--rounds is of --compare, which was not given"),
+        (("--rounds", 2, "--minutes", 1), "--rounds is of --compare"),
+        (("--compare", "ort", "openvino", "--rounds", 0), "--rounds is 0."),
+        (("--backend", "ort", "--compare", "ort", "openvino"), "--backend ort has no effect"),
+        (("--precision", "int8", "--compare", "fp32", "int8"), "--precision int8 has no effect"),
+        (("--auto", "hottest", "--auto-timeout", 0), "--auto-timeout is 0."),
+        (("--accuracy", "nowhere"), "nowhere"),
         (("--compare", "ort", "ort"), "both are 'default ort fp32'"),
         (("--compare", "ort", "orf"), "'orf' is no engine"),
         (("--out", "r.pdf"), "ends in '.pdf'"),
@@ -85,6 +136,16 @@ def test_bad_input_is_told_and_nothing_is_written(
     assert profile(*arguments) == 2
     assert told in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_source_that_never_ends_needs_an_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    endless = "synthetic:size=128x96,endless=1"
+    assert profile(source=endless) == 2
+    assert f"{endless} never ends." in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+    assert profile("--no-layers", "--max-frames", 52, source=endless) == 0
 
 
 def test_a_recording_needs_a_target(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -45,7 +45,11 @@ def test_a_recipe_becomes_a_checkpoint_whose_path_is_all_of_stdout(trained):
     assert out == f"{run / 'last.safetensors'}\n"
     saved = checkpoints.load(run / "last.safetensors")
     assert (saved.step, saved.samples) == (2, 1008)  # 1000 pairs came with --from
-    assert sorted(path.name for path in run.iterdir()) == ["last.safetensors", "log.jsonl"]
+    assert sorted(path.name for path in run.iterdir()) == [
+        "curves.svg",
+        "last.safetensors",
+        "log.jsonl",
+    ]
 
 
 def test_training_goes_on_from_the_weights_that_it_was_given(trained, network):

@@ -52,6 +52,27 @@ def test_the_warm_up_does_not_count() -> None:
     assert (found.ratio, found.low, found.high) == (3.0, 3.0, 3.0)
 
 
+def test_the_warm_up_counts_updates_and_no_idle_frames() -> None:
+    states = ["idle"] * 30 + ["tracking"] * 80
+    one = run("a", [0.0] * 30 + [90.0] * 20 + [3.0] * 60, states)
+    other = run("b", [0.0] * 30 + [1.0] * 80, states)
+    found = ratio(one, other, warm_up=20)
+    assert (found.ratio, found.low, found.high, found.frames) == (3.0, 3.0, 3.0, 60)
+
+
+def test_frames_that_start_a_track_are_no_part_of_the_warm_up() -> None:
+    runs = []
+    for name in "ab":
+        found = FrameTimes()
+        for index in range(101):
+            start = Box(1, 2, 3, 4) if index == 0 else None
+            stages = {"update": 1.0}
+            box = Box(1, 2, 3, 4)
+            found.add(Track(box, 1.0, "tracking", index, 0, 0, stages, start=start))
+        runs.append(Run(name, found, in_loop=False))
+    assert ratio(*runs, warm_up=20).frames == runs[0].figures(20).frames == 80
+
+
 def test_the_same_runs_have_the_same_interval() -> None:
     random = np.random.default_rng(2)
     one, other = (run(n, random.gamma(9, 1, 200).tolist()) for n in "ab")

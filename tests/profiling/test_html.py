@@ -1,12 +1,16 @@
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from dataclasses import replace
 
+from thermedge.geometry import Box
 from thermedge.profiling.board_watch import Moment
 from thermedge.profiling.html import drawings, page
+from thermedge.profiling.latency import FrameTimes
 from thermedge.profiling.layers import Layer
 from thermedge.profiling.report import Profile
 from thermedge.runtime.board_state import BoardState
+from thermedge.runtime.track import Track
 
 Make = Callable[..., Profile]
 
@@ -38,6 +42,17 @@ def test_what_was_measured_is_drawn(make_profile: Make) -> None:
     slowest = drawings(profile)[-1]
     assert "conv29" in slowest
     assert "conv17<" not in slowest
+
+
+def test_a_clock_that_steps_backwards_draws_nothing_left_of_the_axis(make_profile: Make) -> None:
+    profile = make_profile("a")
+    times = iter([100.0, 101.0, 40.0, 41.0])
+    profile.runs[0].times = FrameTimes(lambda: next(times))
+    for index in range(4):
+        profile.runs[0].times.add(Track(Box(1, 2, 3, 4), 1.0, "tracking", index, 0, 0, {}))
+    line = re.search(r'<path d="M([^"]+)" fill="none" stroke="#', drawings(profile)[1])
+    assert line is not None
+    assert all(56 <= float(point.split()[0]) <= 546 for point in line[1].split("L"))
 
 
 def test_a_machine_without_sensors_has_no_drawing_of_them(

@@ -11,8 +11,10 @@ from thermedge.errors import SinkError
 from thermedge.evaluation.realtime import read_latencies
 from thermedge.profiling import outputs
 from thermedge.profiling.compare import ratio
+from thermedge.profiling.latency import FrameTimes
 from thermedge.profiling.layers import Layer
 from thermedge.profiling.report import Profile
+from thermedge.runtime.track import NO_BOX, Track
 
 Make = Callable[..., Profile]
 
@@ -46,6 +48,18 @@ def test_a_row_is_a_frame_with_its_stages(make_profile: Make) -> None:
     assert (row["run"], row["frame"], row["state"]) == ("b", "1", "tracking")
     assert (row["latency_ms"], row["infer_ms"], row["wait_ms"]) == ("4.0000", "2.0000", "5.0000")
     assert row["age_ms"] == ""  # a recording has none
+
+
+def test_a_frame_without_a_target_is_no_tracked_one(make_profile: Make, tmp_path: Path) -> None:
+    profile = make_profile("a")
+    idle = Track(NO_BOX, 0.0, "idle", 61, 0, 0, {"wait": 5.0})
+    profile.runs[0].times = FrameTimes()
+    for track in (idle, replace(idle, state="tracking", stage_ms={"infer": 4.0}), idle):
+        profile.runs[0].times.add(track)
+    *_, row = csv.DictReader(outputs.to_csv(profile).splitlines())
+    assert (row["event"], row["state"], row["latency_ms"]) == ("idle", "idle", "0.0000")
+    outputs.write(profile, tmp_path / "r.csv")
+    assert set(read_latencies(tmp_path / "r.csv")) == {4.0}
 
 
 def test_evaluate_reads_the_rows_as_latencies(make_profile: Make, tmp_path: Path) -> None:

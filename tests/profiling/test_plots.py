@@ -81,3 +81,31 @@ def test_a_legend_names_several_lines_only() -> None:
     one = (np.arange(2.0), np.arange(2.0))
     assert "first" not in texts(series("t", "ms", {"first": one}))
     assert {"first", "second"} <= set(texts(series("t", "ms", {"first": one, "second": one})))
+
+
+@pytest.mark.parametrize("count", [2, 8, 30])
+def test_many_lines_are_all_drawn_and_no_two_look_alike(count: int) -> None:
+    samples = {f"cpu{n}-thermal": np.arange(5.0) + n for n in range(count)}
+    over_time = series("t", "ms", {name: (np.arange(5.0), v) for name, v in samples.items()})
+    for svg in (over_time, histogram("t", "ms", samples)):
+        looks = [
+            (one.attrib["stroke"], one.attrib.get("stroke-dasharray"))
+            for one in ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}path")
+            if one.attrib.get("stroke-width") in ("1.1", "1.2")
+        ]
+        assert len(set(looks)) == len(looks) == count
+        assert set(samples) <= set(texts(svg))
+
+
+def test_a_legend_of_many_names_stays_inside_and_above_the_plot() -> None:
+    lines_of = {f"name of sensor {n}": (np.arange(2.0), np.arange(2.0)) for n in range(12)}
+    drawing = ET.fromstring(series("t", "ms", lines_of))
+    height = float(drawing.attrib["height"])
+    group = drawing.find("{*}g")
+    assert group is not None
+    lower = float(group.attrib["transform"].split()[1].rstrip(")"))
+    entries = [one for one in drawing.findall("{*}text") if (one.text or "") in lines_of]
+    assert len(entries) == 12
+    assert all(float(one.attrib["x"]) + 6 * len(one.text or "") <= 560 for one in entries)
+    assert max(float(one.attrib["y"]) for one in entries) < 48 + lower
+    assert height == 260 + lower

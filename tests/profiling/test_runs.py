@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from thermedge.bundles import find
-from thermedge.errors import SourceError
+from thermedge.errors import SourceError, TargetError
 from thermedge.frame import Frame
 from thermedge.geometry import Box
 from thermedge.profiling import runs
@@ -63,7 +63,8 @@ class Clip:
 def turns(*names: str, count: int = 40, **options: Any) -> tuple[list[runs.Run], list[Any]]:
     seen: list[tuple[str, int]] = []
     trackers = {name: Scripted(name, seen) for name in names}
-    found = runs.in_turns(trackers, lambda: Clip(count), lambda source: BOX, **options)
+    choose = options.pop("choose", lambda source: BOX)
+    found = runs.in_turns(trackers, lambda: Clip(count), choose, **options)
     return found, seen
 
 
@@ -102,6 +103,37 @@ def test_max_frames_ends_a_round() -> None:
     found, seen = turns("a", max_frames=31)
     assert len(seen) == 31
     assert found[0].figures(0).frames == 30
+
+
+class Patient:
+    """Chooses a target in the fourth frame that it sees, or never."""
+
+    def __init__(self, *, sees: int = 3) -> None:
+        self.left = sees
+
+    def choose(self, frame: Frame) -> Box | None:
+        self.left -= 1
+        return BOX if self.left < 0 else None
+
+    def failed(self) -> TargetError:
+        return TargetError("Nothing stood out.", "Give its box.")
+
+
+def test_all_start_on_the_frame_that_a_chooser_takes_and_anew_in_each_round() -> None:
+    seen: list[tuple[str, int]] = []
+    trackers = {name: Scripted(name, seen) for name in "ab"}
+    found = runs.in_turns(trackers, lambda: Clip(40), lambda source: Patient(), rounds=2)
+    assert {index for _, index in seen} == set(range(3, 40))
+    for run in found:
+        assert run.states == {"idle": 6, "tracking": 74}
+        assert run.times.rows()[:, COLUMNS.index("start")].sum() == 2
+        assert run.figures(10).frames == 2 * 36 - 10
+    assert [tracker.starts for tracker in trackers.values()] == [2, 2]
+
+
+def test_a_target_that_is_never_chosen_is_the_choosers_error() -> None:
+    with pytest.raises(TargetError, match="Nothing stood out"):
+        turns("a", choose=lambda source: Patient(sees=99))
 
 
 def test_a_live_source_is_no_ground_for_a_comparison() -> None:

@@ -10,10 +10,12 @@ from thermedge.runtime.board_state import BoardState
 from thermedge.runtime.track import Track
 
 
-def rows(count: int, *, every_s: float = 0.5) -> Floats:
-    """Updates that take 2 ms in the first half and 4 ms in the second one."""
-    now = iter(1000 + every_s * index for index in range(count))
+def rows(count: int, *, every_s: float = 0.5, idle: int = 0) -> Floats:
+    """Updates that take 2 ms in the first half and 4 ms in the second one, after idle frames."""
+    now = iter(1000 + every_s * index for index in range(-idle, count))
     found = FrameTimes(lambda: next(now))
+    for index in range(-idle, 0):
+        found.add(Track(Box(1, 2, 3, 4), 0.0, "idle", index, 0, 0, {}))
     for index in range(count):
         spent = {"infer": 2.0 if index < count // 2 else 4.0}
         found.add(Track(Box(1, 2, 3, 4), 1.0, "tracking", index, 0, 0, spent))
@@ -53,6 +55,12 @@ def test_a_machine_without_sensors_tells_neither(board_state: BoardState) -> Non
 def test_the_warm_up_is_in_no_part() -> None:
     found = parts(rows(240), [], warm_up=120)
     assert [part.figures.stages["tracker"].p50 for part in found] == [4] * 10
+
+
+def test_idle_frames_are_no_part_of_the_warm_up() -> None:
+    found = parts(rows(240, idle=150), [], warm_up=120)
+    assert [part.figures.stages["tracker"].p50 for part in found] == [4] * 10
+    assert sum(part.figures.frames for part in found) == 120
 
 
 def test_too_few_frames_have_no_parts() -> None:

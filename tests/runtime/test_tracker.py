@@ -393,3 +393,9 @@ def test_stages_add_up_to_the_time_spent(make_tracker):
     track = tracker.update(frame(1, (100, 100)))
     assert set(track.stage_ms) == {"scale", "crop", "infer", "decode", "update"}
     assert all(value >= 0 for value in track.stage_ms.values())
+
+
+def test_it_tells_the_engine_that_it_runs_in(make_tracker):
+    tracker = make_tracker()
+    tracker._net.name = "trt-fp16"
+    assert tracker.engine == "trt-fp16"

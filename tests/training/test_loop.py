@@ -1,7 +1,6 @@
 """Facts about training runs: repeatable to the bit, whatever happens to the process."""
 
 import json
-import pickle
 import shutil
 from dataclasses import replace
 
@@ -12,13 +11,14 @@ import torch
 
 from thermedge.errors import RecipeError
 from thermedge.models import checkpoint as checkpoints
-from thermedge.training import loop
+from thermedge.training import loop, record
+from thermedge.training.processes import Processes
 from thermedge.training.recipe import parse
 
 pytestmark = pytest.mark.usefixtures("pack_cache")
 
 
-INPUTS = ("template", "search")
+ALONE = Processes(torch.device("cpu"))
 
 
 class Killed(BaseException):
@@ -30,7 +30,7 @@ def train(tmp_path, data_folder, tiny):
     """Return a function that trains into a folder of the test, one thread, no workers."""
 
     def run(name="run", text=tiny, **options):
-        options = {"data": data_folder, "workers": 0, "threads": 1} | options
+        options = {"data": data_folder, "workers": 0, "threads": 1, "device": "cpu"} | options
         return loop.train(text, tmp_path / name, **options)
 
     return run
@@ -102,7 +102,7 @@ def test_every_step_is_reported(train):
 
 def test_the_log_has_a_line_per_few_steps_that_can_be_read_at_once(train, tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "_LOG_EVERY", 2)
-    log = tmp_path / "run" / loop.LOG
+    log = tmp_path / "run" / record.LOG
     seen = []
     train(report=lambda progress: seen.append(log.read_text().count("\n")))
     assert seen == [0, 0, 1, 1, 2, 2]
@@ -111,7 +111,7 @@ def test_the_log_has_a_line_per_few_steps_that_can_be_read_at_once(train, tmp_pa
     assert [(entry["step"], entry["samples"]) for entry in entries] == [(2, 8), (4, 16), (6, 24)]
     for entry in entries:
         figures = {"total", "score", "overlap", "distance", "spread", "mask", "hit", "iou"}
-        assert entry.keys() == {"step", "samples", *figures, "rate", "samples_per_s"}
+        assert entry.keys() == {"step", "samples", "minutes", *figures, "rate", "samples_per_s"}
     assert entries[-1]["rate"] == 0
 
 
@@ -121,7 +121,7 @@ def test_a_resumed_run_adds_to_its_log(train, tmp_path, monkeypatch):
     with pytest.raises(Killed):
         train(report=killed_at(4))
     train()
-    lines = (tmp_path / "run" / loop.LOG).read_text().splitlines()
+    lines = (tmp_path / "run" / record.LOG).read_text().splitlines()
     assert [json.loads(line)["step"] for line in lines] == [2, 4, 6]
 
 
@@ -152,7 +152,7 @@ def test_a_run_that_starts_from_another_begins_with_its_averaged_weights(
 ):
     first = train("first")
     text = tiny.replace("seed = 5", "seed = 6")
-    run = loop._Run(parse(text, "the recipe"), text)
+    run = loop._Run(parse(text, "the recipe"), text, ALONE)
     run.begin_with(checkpoints.load(first))
     average = checkpoints.load(first).part("average")
     for state in (run.net.state_dict(), run.average.state_dict()):
@@ -174,7 +174,7 @@ def test_a_run_takes_the_weights_it_shares_with_another_tracker(train, tiny, dat
         tracker="siamcross",
         tensors={f"average.{name}": value + 1 for name, value in kept.items()},
     )
-    run = loop._Run(parse(tiny, "the recipe"), tiny)
+    run = loop._Run(parse(tiny, "the recipe"), tiny, ALONE)
     before = {name: value.clone() for name, value in run.net.state_dict().items()}
     run.begin_with(other)
     for name, value in run.net.state_dict().items():
@@ -188,7 +188,7 @@ def test_the_learning_rate_rises_stays_and_falls(tiny):
     for old, new in changes.items():
         assert old in tiny
         tiny = tiny.replace(old, new)
-    run = loop._Run(parse(tiny, "the recipe"), tiny)
+    run = loop._Run(parse(tiny, "the recipe"), tiny, ALONE)
     rates = []
     for step in range(run.steps):
         run.step = step
@@ -227,31 +227,11 @@ def test_a_folder_that_cannot_be_made_is_named(train, tmp_path):
         train()
 
 
-def test_worker_processes_prepare_the_same_pairs(tiny, data_folder):
-    plan = parse(tiny, "the recipe")
-    crop = loop.models.build("stdtrack", "tiny").config.crop
-    batches = [
-        list(loop._prepared(loop.Batches(plan, data_folder, crop, INPUTS), 1, 4, workers))
-        for workers in (0, 1)
-    ]
-    assert [len(some) for some in batches] == [3, 3]
-    for one, two in zip(*batches, strict=True):
-        assert all(torch.equal(one[name], two[name]) for name in one)
-
-
 def test_a_process_that_has_used_opencv_s_threads_can_train_with_workers(train):
     # Packing data does. A forked worker would wait for these threads for ever.
     cv2.setNumThreads(2)
     cv2.GaussianBlur(np.zeros((3000, 3000), np.float32), (0, 0), 9)
     assert checkpoints.load(train(workers=1)).step > 0
-
-
-def test_batches_cross_to_a_worker_as_names_and_not_as_pictures(tiny, data_folder):
-    plan = parse(tiny, "the recipe")
-    crop = loop.models.build("stdtrack", "tiny").config.crop
-    batches = loop.Batches(plan, data_folder, crop, INPUTS)
-    batches.open()
-    assert len(pickle.dumps(batches)) < 5000
 
 
 def test_clips_count_every_window_and_resume_like_pairs(train, tiny, monkeypatch):
