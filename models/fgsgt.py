@@ -75,7 +75,7 @@ SIZES = {
         neck=64,
         kernels=48,
         kernel_cells=7,
-        head=96,
+        head=88,
         crop=CropSpec(template_px=120, search_px=224, template_factor=2.2, search_factor=4.0),
     ),
 }
