@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from thermedge.export.copies import Finish
     from thermedge.export.int8 import Request
-    from thermedge.manifest import Int8Spec, Manifest
+    from thermedge.manifest import ConfidenceSpec, Int8Spec, Manifest
 
 _EPILOG = """\
 INT8 needs recordings of the camera it is for, some of them labelled:
@@ -26,6 +26,11 @@ INT8 needs recordings of the camera it is for, some of them labelled:
 Ranges are chosen by the accuracy of tracking on recordings that the set holds back. Layers that
 INT8 breaks stay in floating point. If more accuracy is lost than --budget, nothing is written.
 INT8.md in the bundle tells what was measured.
+
+A score means something else in every tracker. Labelled recordings, as `thermedge evaluate --data`
+takes them, tell how often each score is right; the bundle's tracks then have a confidence:
+  thermedge export tracker -o tracker-sure --confidence recordings/
+Graphs stay as they are, byte for byte. MODEL_CARD.md in the bundle tells what was measured.
 """
 
 
@@ -36,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "source",
         metavar="CHECKPOINT|BUNDLE",
-        help="last.safetensors of a run of `thermedge train`; or a bundle, to add precisions",
+        help="last.safetensors of a run of `thermedge train`; or a bundle, to add to it",
     )
     parser.add_argument(
         "-o", "--out", type=Path, required=True, metavar="BUNDLE", help="folder to write"
@@ -71,7 +76,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="int8: store weights as float32 behind Q/DQ, for TensorRT 8",
     )
-    which.add_argument("--workers", type=int, default=1, help="int8: processes that track")
+    parser.add_argument(
+        "--confidence",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FOLDER",
+        help="labelled recordings to learn from how likely a box of a score is right; for a "
+        "bundle, and apart from precisions; may be given again",
+    )
+    parser.add_argument(
+        "--workers", type=int, default=1, help="int8, confidence: processes that track"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -86,8 +102,12 @@ def run(args: argparse.Namespace) -> int:
     for package in needed:  # before what imports them
         require(package, "exporting")
     console = Console(stderr=True)
-    request = _request(args)
     name = args.name or Path(os.path.abspath(args.out)).name
+    if args.confidence:
+        _show(_with_confidence(args, name, console), Console())
+        print(args.out)
+        return 0
+    request = _request(args)
     manifest = _exported(args, name, _finish(args, request, console))
     _show(manifest, Console())
     print(args.out)
@@ -115,6 +135,36 @@ def _exported(args: argparse.Namespace, name: str, finish: Finish) -> Manifest:
     saved = checkpoint.load(source)
     chosen = settings.read(args.settings or settings.shipped(saved.tracker, saved.size))
     return package.export(source, chosen, args.out, name, finish=finish)
+
+
+def _with_confidence(args: argparse.Namespace, name: str, console: Console) -> Manifest:
+    """Write the bundle again, with what its scores are worth."""
+    from thermedge import bundle
+    from thermedge.bundles import find
+    from thermedge.errors import BundleError
+    from thermedge.export import confidence, copies
+
+    if not _is_bundle(args.source):
+        raise BundleError(
+            f"--confidence is for a bundle, and {args.source} is none.",
+            "Export the checkpoint first, then the bundle again with --confidence.",
+        )
+    if args.precision != "fp32" or args.half or args.calibration is not None:
+        raise BundleError(
+            "--confidence changes no graph, and other precisions were asked for too.",
+            "Export the precisions first, then that bundle again with --confidence.",
+        )
+    source = bundle.read(find(args.source))
+    clips = confidence.read_clips(args.confidence)
+
+    def finish(draft: Path, manifest: Manifest) -> Manifest:
+        with _stages(console) as stage:
+            tick = stage("following labelled clips", len(clips))
+            fitted = confidence.fit(source, clips, workers=args.workers, tick=tick)
+        confidence.add_to_card(draft, fitted)
+        return replace(manifest, confidence=fitted.spec)
+
+    return copies.again(source, args.out, name, finish=finish)
 
 
 def _request(args: argparse.Namespace) -> Request | None:
@@ -197,6 +247,8 @@ def _show(manifest: Manifest, console: Console) -> None:
     console.print(table)
     if manifest.int8 is not None:
         console.print(_told(manifest.int8), highlight=False)
+    if manifest.confidence is not None:
+        console.print(_worth(manifest.confidence), highlight=False)
 
 
 def _told(spec: Int8Spec) -> str:
@@ -205,4 +257,11 @@ def _told(spec: Int8Spec) -> str:
         f"success AUC {spec.success_auc['fp32']:.4f} -> {spec.success_auc['int8']:.4f} over "
         f"{spec.clips} clips, lost {spec.lost:+.4f} [{spec.lost_low:+.4f}, {spec.lost_high:+.4f}], "
         f"{spec.budget:.4f} allowed"
+    )
+
+
+def _worth(spec: ConfidenceSpec) -> str:
+    return (
+        f"confidence ({len(spec.knots)} knots): calibration error {spec.error_before:.3f} as a "
+        f"score -> {spec.error_after:.3f}, over {spec.frames:,} frames of {spec.clips} clips"
     )

@@ -212,6 +212,11 @@ def _add_more(
     if args.minutes:
         rows = profile.runs[0].times.rows()
         profile.parts = sustained.parts(rows, profile.moments, warm_up=args.warm_up)
+        if not profile.parts:
+            profile.notes.append(
+                "Beginning and end are not told apart: there are too few frames after the "
+                "warm-up, or the clock stepped backwards."
+            )
     if not args.no_layers:
         show("timing layers")
         for one in ready:

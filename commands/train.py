@@ -50,6 +50,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="begin a new run with the weights of another",
     )
     parser.add_argument(
+        "--teacher",
+        type=Path,
+        metavar="CHECKPOINT",
+        help="a larger network of the same tracker and windows, to be imitated by a recipe "
+        "that has a teacher_weight",
+    )
+    parser.add_argument(
         "--threads", type=int, default=0, help="CPU threads for the network; default: all cores"
     )
     parser.add_argument(
@@ -125,6 +132,7 @@ def run(args: argparse.Namespace) -> int:
             threads=args.threads,
             device=args.device,
             settings=settings,
+            teacher=args.teacher,
             report=show,
         )
     if is_first:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal
 
+from thermedge.records import RecordError
 from thermedge.tensors import TensorSpec
 
 FORMAT = 1  # raised when a reader of the old format would misread the new one
@@ -148,6 +150,38 @@ class Int8Spec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConfidenceSpec:
+    """What a score is worth: how often boxes of that score lie on the target.
+
+    A box is right when it overlaps the true one by an IoU of 0.5 or more.
+
+    Raises:
+        RecordError: The knots do not ascend, or a probability is none.
+    """
+
+    knots: tuple[tuple[float, float], ...]  # (score, probability); linear between, flat beyond
+    coasting: float  # probability of a predicted box; 0 where too few were seen to tell
+    clips: int  # labelled recordings that all this was counted on
+    frames: int  # of them, with a measured box and a label
+    # Expected calibration error over ten bins of equally many frames: of the score taken as
+    # a probability, and of the knots, on clips that they were not fitted to.
+    error_before: float
+    error_after: float
+    source: str  # which recordings, in which precision and engine
+
+    def __post_init__(self) -> None:
+        """Refuse what the runtime would read as nonsense."""
+        if not self.knots:
+            raise RecordError("confidence.knots is empty, expected one knot or more")
+        values = (*(value for knot in self.knots for value in knot), self.coasting)
+        if not all(0 <= value <= 1 for value in values):
+            raise RecordError("confidence holds a number that is not from 0 to 1")
+        for (score, chance), (next_score, next_chance) in pairwise(self.knots):
+            if not (score < next_score and chance <= next_chance):
+                raise RecordError(f"confidence.knots does not ascend after the score {score:g}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """What a bundle is: read once at load, never guessed."""
 
@@ -172,3 +206,4 @@ class Manifest:
     initial: dict[str, str] = field(default_factory=dict)  # carried input <- template output
     tokens: TokenSpec | None = None
     int8: Int8Spec | None = None
+    confidence: ConfidenceSpec | None = None

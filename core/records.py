@@ -22,7 +22,7 @@ def from_mapping(kind: type[Record], values: object, where: str = "") -> Record:
 
     Args:
         kind: A dataclass whose fields are bool, int, float, str, Literal, dataclasses,
-            `X | None`, `tuple[X, ...]` or `dict[str, X]`.
+            `X | None`, `tuple[X, ...]`, `tuple[X, Y]` or `dict[str, X]`.
         values: What json.load or tomllib.load returned.
         where: Dotted path of `values`, for the message.
 
@@ -78,7 +78,11 @@ def _value(hint: Any, value: Any, where: str) -> Any:
     if origin is tuple:
         if not isinstance(value, (list, tuple)):
             raise RecordError(f"{where} is {_shown(value)}, expected a list")
-        return tuple(_value(inner[0], item, f"{where}[{i}]") for i, item in enumerate(value))
+        kinds = inner[:1] * len(value) if inner[-1] is Ellipsis else inner
+        if len(value) != len(kinds):
+            raise RecordError(f"{where} is {_shown(value)}, expected {len(kinds)} values")
+        pairs = zip(kinds, value, strict=True)
+        return tuple(_value(kind, item, f"{where}[{i}]") for i, (kind, item) in enumerate(pairs))
     if origin is dict:
         if not isinstance(value, Mapping):
             raise RecordError(f"{where} is {_shown(value)}, expected a table of keys")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +10,12 @@ import numpy as np
 from thermedge.errors import DatasetError
 from thermedge.evaluation import contenders, jobs, plan, scores
 from thermedge.evaluation.metrics import PLAIN
+from thermedge.evaluation.results import Result
 from thermedge.evaluation.scores import Interval, SequenceScore
 from thermedge.evaluation.sequences import Sequence as Clip
 
 MEASURE = "success_auc"
+PROTOCOL = "short"
 
 Scores = Mapping[str, SequenceScore]
 
@@ -41,9 +43,24 @@ def measure(
     Raises:
         DatasetError: The tracker threw on a clip.
     """
-    protocol = plan.read("short")
+    protocol = plan.read(PROTOCOL)
+    return {
+        clip.name: scores.of_sequence(result, clip, PLAIN, protocol)
+        for clip, result in results(folder, clips, precision, workers=workers, tick=tick)
+    }
+
+
+def results(
+    folder: Path,
+    clips: Sequence[Clip],
+    precision: str,
+    *,
+    workers: int = 1,
+    tick: Callable[[], None] = lambda: None,
+) -> Iterator[tuple[Clip, Result]]:
+    """Yield what the bundle in `folder` does on each clip, as it is done; else as `measure`."""
+    protocol = plan.read(PROTOCOL)
     contender = contenders.from_bundle(folder, backend="ort", precision=precision)
-    found = {}
     for done in jobs.run_all(
         [jobs.Job(clip, (contender,), protocol) for clip in clips], workers=workers
     ):
@@ -52,11 +69,10 @@ def measure(
         if result.error:
             raise DatasetError(
                 f"The tracker failed on {clip.name}: {result.error}.",
-                "Leave this recording out of the calibration set, and tell us.",
+                "Leave this recording out, and tell us.",
             )
-        found[clip.name] = scores.of_sequence(result, clip, PLAIN, protocol)
+        yield clip, result
         tick()
-    return found
 
 
 def mean(found: Scores) -> float:

@@ -44,6 +44,20 @@ def extend(source: Bundle, folder: Path, name: str, *, finish: Finish) -> Manife
     return write(folder, copy, finish)
 
 
+def again(source: Bundle, folder: Path, name: str, *, finish: Finish) -> Manifest:
+    """Write a bundle again as it is, in all its precisions, with what `finish` adds.
+
+    Args and errors are those of `extend`.
+    """
+
+    def copy(draft: Path) -> Manifest:
+        for file in source.manifest.files:
+            shutil.copyfile(source.path(file), draft / file)
+        return replace(source.manifest, name=name)
+
+    return write(folder, copy, finish)
+
+
 def write(folder: Path, fill: Callable[[Path], Manifest], finish: Finish) -> Manifest:
     """Write the bundle `folder`; an older one there is replaced once the new one is verified.
 

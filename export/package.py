@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import subprocess
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -24,6 +25,9 @@ from thermedge.models.net import TrackerNet
 from thermedge.toml import loads
 
 _LICENCE = "Apache-2.0"
+_LOG = "log.jsonl"  # beside the checkpoint of a run
+
+Tried = dict[str, list[float]]
 _DECISIVE = ("core", "models", "runtime", "export")  # folders whose code makes a bundle
 
 
@@ -54,11 +58,19 @@ def export(
     """
     saved = checkpoints.load(checkpoint_path)
     sha256 = sha256_of(checkpoint_path)
-    return copies.write(folder, lambda draft: _fill(draft, saved, sha256, settings, name), finish)
+    tried = validated(checkpoint_path.with_name(_LOG), saved.step)
+    return copies.write(
+        folder, lambda draft: _fill(draft, saved, sha256, settings, name, tried), finish
+    )
 
 
 def _fill(
-    draft: Path, saved: Checkpoint, checkpoint_sha256: str, settings: Settings, name: str
+    draft: Path,
+    saved: Checkpoint,
+    checkpoint_sha256: str,
+    settings: Settings,
+    name: str,
+    tried: Tried,
 ) -> Manifest:
     net = checkpoints.network(saved)
     plain = fused(net)
@@ -71,7 +83,7 @@ def _fill(
     origin = _origin(saved, checkpoint_sha256)
     counts = Counts(trained=_parameters(net), fused=_parameters(plain), bytes=track.stat().st_size)
     (draft / bundle.MODEL_CARD).write_text(
-        model_card(name, saved, origin, counts), encoding="utf-8"
+        model_card(name, saved, origin, counts, tried), encoding="utf-8"
     )
     return Manifest(
         format=FORMAT,
@@ -160,7 +172,22 @@ def _commit() -> str:
     return f"{commit}-modified" if git("status", "--porcelain", "--", *_DECISIVE) else commit
 
 
-def model_card(name: str, saved: Checkpoint, origin: Origin, counts: Counts) -> str:
+def validated(log: Path, step: int) -> Tried:
+    """Return the success AUC that a run's log has of `step`: clips -> mean, low, high."""
+    if not log.is_file():
+        return {}
+    found: Tried = {}
+    for line in log.read_text(encoding="utf-8").splitlines():
+        if '"success_auc"' in line and line.endswith("}"):  # a run that was killed left half a line
+            entry = json.loads(line)
+            if entry["step"] == step:  # done twice after a stop: the last counts
+                found = entry["success_auc"]
+    return found
+
+
+def model_card(
+    name: str, saved: Checkpoint, origin: Origin, counts: Counts, tried: Tried | None = None
+) -> str:
     """Return the bundle's model card in Markdown."""
     rows = "\n".join(f"| {d.name} | {d.licence} | {d.credit} |" for d in origin.data)
     recipe_sha = hashlib.sha256(saved.recipe.encode()).hexdigest()[:12]
@@ -184,9 +211,29 @@ It is a re-design after the paper of that name, not a reproduction; see the modu
 | source | licence | credit |
 |---|---|---|
 {rows}
-
+{_scores(tried or {})}
 ## Limits
 
 What is not like the training data above is untested, visible-light pictures among it.
 It follows one target; two look-alikes that cross can swap.
+"""
+
+
+def _scores(tried: Tried) -> str:
+    """Return the section of what the run's own validation measured last, if it had one."""
+    if not tried:
+        return ""
+    rows = "\n".join(
+        f"| {group} | {mean:.3f} | {low:.3f} to {high:.3f} |"
+        for group, (mean, low, high) in tried.items()
+    )
+    return f"""
+## Validation
+
+Of these weights at the end of training, in PyTorch, on the clips and frames that the
+recipe's [validation] table names; none was trained on.
+
+| clips | success AUC | 95 % interval over clips |
+|---|---|---|
+{rows}
 """

@@ -35,7 +35,7 @@ def drawings(profile: Profile) -> list[str]:
         if len(rows)
     }
     found = [
-        plots.histogram("Time of an update", "ms", tracker),
+        plots.histogram("Time of an update", "ms; the last bar has all beyond", tracker),
         plots.series("Time of each update, warm-up included", "ms", over_time),
         _stages(profile),
     ]

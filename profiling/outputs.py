@@ -97,7 +97,8 @@ def write(profile: Profile, path: Path) -> None:
             temporary.write_text(FORMS[path.suffix](profile), encoding="utf-8")
     except OSError as error:
         raise SinkError(
-            f"The report {path} can't be written: {error.strerror}.", "Free some space."
+            f"The report {path} can't be written: {error.strerror}.",
+            "Free some space, or name a file in a folder that exists.",
         ) from error
 
 

@@ -112,7 +112,10 @@ def bars(
 
 
 def _drawing(title: str, shapes: list[str], names: list[str], *, height: int = _HEIGHT) -> str:
-    """Return the whole drawing; a legend of more than one row moves the shapes down."""
+    """Return the whole drawing.
+
+    Shapes are placed for a legend of one row: more rows move them down, none moves them up.
+    """
     legend, rows = _legend(names)
     lower_px = _LEGEND_PX * (rows - 1)
     height += lower_px
@@ -157,7 +160,7 @@ def _look(number: int) -> tuple[str, str]:
 def _legend(names: list[str]) -> tuple[list[str], int]:
     """Return strokes and names, and the rows they take; one name alone needs none."""
     if len(names) < 2:
-        return [], 1
+        return [], 0
     found, x, y = [], float(_LEFT), 34
     for number, name in enumerate(names):
         colour, dashes = _look(number)

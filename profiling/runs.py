@@ -60,7 +60,7 @@ class Run:
             raise SourceError(
                 f"{self.name} tracked {found.frames} frames after a warm-up of {warm_up}; "
                 f"figures need {LEAST_FRAMES}.",
-                "Give a longer source, a smaller --warm-up, --minutes, or --rounds of a comparison.",
+                "Give a longer source, a smaller --warm-up, --minutes, or more --rounds.",
             )
         return found
 

@@ -32,11 +32,12 @@ def parts(rows: Floats, moments: Sequence[Moment], *, warm_up: int, count: int =
         count: Of parts.
 
     Returns:
-        [] where there are fewer frames than parts.
+        [] where there are fewer frames than parts, or where the clock stepped backwards:
+        no frame has its place in time then.
     """
     rows = rows[are_warm(rows, warm_up)]
     ends = rows[:, COLUMNS.index("end_s")]
-    if len(ends) < count:
+    if len(ends) < count or (np.diff(ends) < 0).any():
         return []
     edges = np.linspace(ends.min(), np.nextafter(ends.max(), np.inf), count + 1)
     found = []

@@ -136,6 +136,8 @@ class Control:
         }
         if track.state != "idle":
             found |= dict(zip("xywh", track.box, strict=True), score=track.score)
+        if track.confidence is not None:
+            found["confidence"] = round(track.confidence, 4)
         if track.age_ms is not None:
             found["age_ms"] = round(track.age_ms, 3)
         return found

@@ -64,6 +64,9 @@ class Figures:
             yield self._gauge("age_seconds", "From the sensor's stamp to the result", age_s)
         if track.state != "idle":
             yield self._gauge("score", "Of the last frame with a target", track.score)
+        if track.confidence is not None:
+            text = "Probability that the last frame's box is right"
+            yield self._gauge("confidence", text, track.confidence)
         yield self._stages(summary)
 
     def _total(self, name: str, text: str, value: float) -> Any:

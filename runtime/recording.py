@@ -273,6 +273,7 @@ def _line(work: _Work, writer: SegmentWriter) -> bytes:
         "state": track.state,
         "box": None if track.state == "idle" else list(track.box),
         "score": track.score,
+        "confidence": track.confidence,
     }
     text = json.dumps(told, separators=(",", ":"))[:-1].encode("ascii")
     crc = zlib.crc32(frame.counts.data, zlib.crc32(text))

@@ -47,3 +47,6 @@ class Track:
     age_ms: float | None = None  # from the sensor's time stamp to this result; live sources only
     target_c: TargetCelsius | None = None  # only when the sensor is radiometric
     start: Box | None = None  # the box given, when a track was started on this frame
+    # Probability that the box overlaps the target by an IoU of 0.5 or more, as
+    # runtime.confidence says; None without a target, or where the bundle can't tell.
+    confidence: float | None = None

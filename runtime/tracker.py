@@ -11,6 +11,7 @@ from thermedge.frame import Frame
 from thermedge.geometry import Box, checked_target
 from thermedge.manifest import LoopSpec, Manifest
 from thermedge.runtime.backends.base import Backend
+from thermedge.runtime.confidence import Confidence
 from thermedge.runtime.crop import Window
 from thermedge.runtime.decode import Candidate, Decoder
 from thermedge.runtime.journal import Journal
@@ -62,6 +63,7 @@ class Tracker:
         self._scan = FrameScan()
         self._watch = ShutterWatch()
         self._journal = Journal()
+        self._confidence = Confidence(manifest.confidence)
         self._stages: dict[str, int] = {}
         self.started = False
 
@@ -104,7 +106,15 @@ class Tracker:
         stages = {"update": (perf_counter_ns() - began) / 1e6}
         events = self._journal.events
         return Track(
-            box, 1.0, "tracking", frame.index, frame.timestamp_ns, 0, stages, events=events
+            box,
+            1.0,
+            "tracking",
+            frame.index,
+            frame.timestamp_ns,
+            0,
+            stages,
+            events=events,
+            confidence=self._confidence.start(),
         )
 
     def update(self, frame: Frame) -> Track:
@@ -122,6 +132,7 @@ class Tracker:
         self._journal.shutter(sight)
         self._score, self._state = self._judge(frame, sight)
         self._journal.state(self._state, self._score)
+        confidence = self._confidence.of(self._state, self._score)
         self._index, self._timestamp_ns = frame.index, frame.timestamp_ns
         spent = sum(self._stages.values())
         self._stages["update"] = perf_counter_ns() - began - spent
@@ -134,6 +145,7 @@ class Tracker:
             dropped,
             {stage: time / 1e6 for stage, time in self._stages.items()},
             events=self._journal.events,
+            confidence=confidence,
         )
 
     def close(self) -> None:

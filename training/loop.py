@@ -8,7 +8,7 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from thermedge.errors import RecipeError
 from thermedge.models import checkpoint as checkpoints
 from thermedge.models.checkpoint import Checkpoint
 from thermedge.models.net import TrackerNet
-from thermedge.training import recipe
+from thermedge.training import distil, recipe
 from thermedge.training.batches import Batches, prepared
 from thermedge.training.losses import loss_of, targets_of
 from thermedge.training.processes import (
@@ -65,6 +65,7 @@ def train(
     threads: int = 0,
     device: DeviceName = "auto",
     settings: LoopSettings | None = None,
+    teacher: Path | None = None,
     report: Callable[[Progress], None] = lambda progress: None,
 ) -> Path:
     """Train the recipe in `text` and return the last checkpoint.
@@ -88,6 +89,8 @@ def train(
         threads: CPU threads for the network, 0 for all cores, shared with the others.
         device: "auto" takes CUDA where there is any; one device per process.
         settings: Of the online loop; a recipe with [validation] needs them.
+        teacher: Checkpoint that the network is to imitate, for a recipe that has a
+            teacher_weight; the same whenever the run goes on.
         report: Called after every step, in the first process.
 
     Raises:
@@ -96,6 +99,12 @@ def train(
         DatasetError: The recipe's validation clips are wrong.
     """
     plan = recipe.parse(text, "the recipe")
+    if (teacher is None) != (plan.teacher_weight == 0):
+        raise RecipeError(
+            f"The recipe's teacher_weight is {plan.teacher_weight:g}, and "
+            f"{'no teacher is' if teacher is None else 'a teacher is'} given.",
+            "Give both --teacher CHECKPOINT and a teacher_weight above 0, or neither.",
+        )
     with joined(device) as processes:
         if plan.batch % processes.count:
             raise RecipeError(
@@ -112,6 +121,9 @@ def train(
             run.resume(saved, last)
         elif saved is not None:
             run.begin_with(saved)
+        if teacher is not None:
+            taught_by = checkpoints.load(teacher) if processes.is_first else None
+            run.imitate(processes.from_first(taught_by))
         validation = None
         if plan.validation is not None and processes.is_first:
             assert settings is not None, "a recipe with [validation] needs settings"
@@ -161,6 +173,7 @@ class _Run:
             warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
             self.answers = DistributedDataParallel(with_shared_norms(self.answers))
         self.loss = loss_of(plan.tracker)
+        self.teacher: TrackerNet | None = None
         decayed = [p for p in self.net.parameters() if p.ndim > 1]
         plain = [p for p in self.net.parameters() if p.ndim <= 1]
         groups: list[dict[str, Any]] = [{"params": decayed}, {"params": plain, "weight_decay": 0.0}]
@@ -236,6 +249,11 @@ class _Run:
         if (other.tracker, other.size) == (self.plan.tracker, self.plan.size):
             self.before = other.samples
 
+    def imitate(self, saved: Checkpoint | None) -> None:
+        """Let this checkpoint's network teach from now on."""
+        assert saved is not None
+        self.teacher = distil.teacher_of(saved, self.net, self.plan.tracker)
+
     def learn(self, batch: dict[str, Tensor]) -> dict[str, float]:
         """Take one optimiser step; return the loss, its parts, hit and IoU of the whole batch.
 
@@ -248,7 +266,12 @@ class _Run:
         is_bf16 = self.plan.precision == "bf16"
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=is_bf16):
             maps = self.answers(batch)
+            taught = None if self.teacher is None else distil.answers(self.teacher, batch)
         parts = self.loss(maps, targets_of(batch))
+        if taught is not None:
+            far = distil.imitation(maps, taught, targets_of(batch))
+            total = parts.total + self.plan.teacher_weight * far
+            parts = replace(parts, total=total, terms={**parts.terms, "teacher": far})
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(parts.total)
         nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)

@@ -184,7 +184,7 @@ class _SharedNorm(nn.BatchNorm2d):
             self.num_batches_tracked.add_(1)
         scale = self.weight * torch.rsqrt(variance + self.eps)
         normed = centred * scale[:, None, None] + self.bias[:, None, None]
-        return cast(Tensor, normed.to(input.dtype))
+        return normed.to(input.dtype)
 
 
 class _Sum(torch.autograd.Function):
@@ -202,4 +202,4 @@ class _Sum(torch.autograd.Function):
 
 
 def _summed(value: Tensor) -> Tensor:
-    return cast(Tensor, _Sum.apply(value))
+    return cast(Tensor, _Sum.apply(value))  # type: ignore[no-untyped-call]

@@ -75,6 +75,7 @@ class Recipe:
     thermal_only_share: float = 0.5
     # bf16: autocast in it; fp32 for processors that are slow in bf16.
     precision: Literal["bf16", "fp32"] = "bf16"
+    teacher_weight: float = 0.0  # of the imitation of --teacher in the loss; 0: there is none
     validation: ValidationSpec | None = None
 
 
@@ -143,6 +144,8 @@ def _wrong_numbers(recipe: Recipe) -> Iterator[str]:
         yield f"learning_rate is {recipe.learning_rate:g}, expected a number above 0"
     if not 0 <= recipe.weight_decay < math.inf:
         yield f"weight_decay is {recipe.weight_decay:g}, expected 0 or more"
+    if not 0 <= recipe.teacher_weight < math.inf:
+        yield f"teacher_weight is {recipe.teacher_weight:g}, expected 0 or more"
     shares = ("negative_share", "distractor_share", "thermal_only_share")
     for key in ("warm_up", "cool_down", "average", *shares):
         value = getattr(recipe, key)

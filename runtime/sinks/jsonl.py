@@ -25,9 +25,9 @@ def as_json(track: Track) -> str:
 
     Always there: frame, timestamp_ns, x, y, w, h (px), score, state, dropped, stage_ms.
     Only where known: age_ms (live sources), target_c with low, mean and high (radiometric
-    sensors), and events, a list of objects with kind, timestamp_ns, frame and detail, when
-    there are any. A number that is not finite becomes null: so do x, y, w and h of a frame
-    without a target.
+    sensors), confidence (bundles that tell what their scores are worth), and events, a list
+    of objects with kind, timestamp_ns, frame and detail, when there are any. A number that is
+    not finite becomes null: so do x, y, w and h of a frame without a target.
     """
     # By hand: json.dumps takes several times as long, and digits that mean nothing.
     x, y, w, h = track.box
@@ -48,6 +48,8 @@ def _known(track: Track) -> str:
     if track.target_c is not None:
         low, mean, high = track.target_c.low, track.target_c.mean, track.target_c.high
         text += f',"target_c":{{"low":{low:.2f},"mean":{mean:.2f},"high":{high:.2f}}}'
+    if track.confidence is not None:
+        text += f',"confidence":{_number(track.confidence)}'
     if track.events:
         text += f',"events":[{",".join([_event(event) for event in track.events])}]'
     return text

@@ -10,7 +10,7 @@ from thermedge.runtime.track import STAGES, Track
 COLUMNS = (
     *("frame", "timestamp_ns", "x", "y", "w", "h", "score", "state", "dropped"),
     *(f"ms_{stage}" for stage in STAGES),
-    *("age_ms", "low_c", "mean_c", "high_c", "events"),
+    *("age_ms", "low_c", "mean_c", "high_c", "events", "confidence"),
 )
 
 
@@ -28,7 +28,7 @@ def open_csv(path: Path) -> LineSink:
 
 def _row(track: Track) -> str:
     x, y, w, h = track.box
-    stages = ",".join([_milliseconds(track.stage_ms.get(stage)) for stage in STAGES])
+    stages = ",".join([_known(track.stage_ms.get(stage)) for stage in STAGES])
     known = track.target_c
     celsius = ",,"
     if known is not None:
@@ -37,9 +37,9 @@ def _row(track: Track) -> str:
     return (
         f"{track.frame_index},{track.timestamp_ns},{x:.4f},{y:.4f},{w:.4f},{h:.4f},"
         f"{track.score:.4f},{track.state},{track.dropped},{stages},"
-        f"{_milliseconds(track.age_ms)},{celsius},{events}"
+        f"{_known(track.age_ms)},{celsius},{events},{_known(track.confidence)}"
     )
 
 
-def _milliseconds(value: float | None) -> str:
+def _known(value: float | None) -> str:
     return "" if value is None else f"{value:.4f}"

@@ -47,6 +47,7 @@ class Record:
     state: str
     box: Box | None
     score: float
+    confidence: float | None  # None also where an older version recorded
 
 
 class ReplaySource:
@@ -232,6 +233,7 @@ def _parsed(
             state=str(told["state"]),
             box=_box(told["box"]),
             score=float(told["score"]),
+            confidence=None if told.get("confidence") is None else float(told["confidence"]),
         )
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None

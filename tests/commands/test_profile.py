@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from thermedge.commands import main
+from thermedge.profiling.latency import FrameTimes
 
 SCENE = "synthetic:frames=60,size=128x96"
 
@@ -83,6 +84,19 @@ def test_a_run_that_is_over_by_the_clock_has_no_source_that_ended_early(
     told = capsys.readouterr().out
     assert "ended early" not in told
     assert "--max-frames ended the run before its 5 minutes were over." in told
+
+
+def test_a_clock_that_steps_backwards_is_told_and_no_time_is_made_of_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks = iter([1000.0 + n for n in range(60)] + [900.0 + n for n in range(10**6)])
+    monkeypatch.setattr(FrameTimes.__init__, "__defaults__", (lambda: next(ticks),))
+    arguments = ("--no-layers", "--minutes", 5, "--max-frames", 100)
+    assert profile(*arguments, source="synthetic:frames=200,size=128x96") == 0
+    told = capsys.readouterr().out
+    assert "the clock stepped backwards 1 times; left out" in told
+    assert "1.00 results per s with reading" in told
+    assert "Beginning and end are not told apart" in told
 
 
 def test_a_comparison_can_choose_its_target(capsys: pytest.CaptureFixture[str]) -> None:

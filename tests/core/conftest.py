@@ -16,7 +16,8 @@ def example(hint: Any) -> Any:
     if origin is Literal:
         return inner[0]
     if origin is tuple:
-        return (example(inner[0]),)
+        kinds = inner[:1] if inner[-1] is Ellipsis else inner
+        return tuple(example(kind) for kind in kinds)
     if type(None) in inner:  # X | None
         return example(inner[0])
     if origin is dict:

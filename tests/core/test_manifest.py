@@ -18,6 +18,7 @@ def test_only_what_some_trackers_lack_may_be_left_out() -> None:
     required = [f.name for f in dataclasses.fields(Manifest) if f.default is f.default_factory]
     assert {f.name for f in dataclasses.fields(Manifest)} - set(required) == {
         "carried",
+        "confidence",
         "initial",
         "int8",
         "tokens",
@@ -40,3 +41,30 @@ def test_what_the_runtime_does_not_know_is_refused(
 ) -> None:
     with pytest.raises(RecordError, match=f"^{complaint}"):
         from_mapping(Manifest, to_mapping(manifest) | changes)
+
+
+def test_a_manifest_from_before_there_was_confidence_is_read(manifest: Manifest) -> None:
+    values = {k: v for k, v in to_mapping(manifest).items() if k != "confidence"}
+    assert from_mapping(Manifest, values).confidence is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"knots": []}, "confidence.knots is empty"),
+        ({"knots": [[0.1, 0.2, 0.3]]}, r"confidence.knots\[0\] is .*, expected 2 values"),
+        ({"knots": [[0.1, 0.2], [0.1, 0.3]]}, "confidence.knots does not ascend after .* 0.1"),
+        ({"knots": [[0.1, 0.2], [0.3, 0.1]]}, "confidence.knots does not ascend after .* 0.1"),
+        ({"knots": [[0.1, 1.2]]}, "confidence holds a number that is not from 0 to 1"),
+        ({"knots": [[0.1, float("nan")]]}, "confidence holds a number that is not from 0 to 1"),
+        ({"coasting": -0.1}, "confidence holds a number that is not from 0 to 1"),
+        ({"error": 0.1}, "confidence has no key 'error'"),
+    ],
+)
+def test_confidence_that_can_not_be_is_refused(
+    manifest: Manifest, changes: dict[str, Any], complaint: str
+) -> None:
+    values = to_mapping(manifest)
+    values["confidence"] |= changes
+    with pytest.raises(RecordError, match=f"^{complaint}"):
+        from_mapping(Manifest, values)

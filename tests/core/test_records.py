@@ -28,6 +28,7 @@ class Tree:
     limit: float | None
     leaves: tuple[Leaf, ...]
     shape: tuple[int, ...]
+    knots: tuple[tuple[float, float], ...]
     table: dict[str, Leaf]
     words: dict[str, str] = field(default_factory=dict)
 
@@ -45,10 +46,13 @@ trees = st.builds(
     limit=st.none() | finite,
     leaves=st.lists(leaves, max_size=3).map(tuple),
     shape=st.lists(st.integers(), max_size=4).map(tuple),
+    knots=st.lists(st.tuples(finite, finite), max_size=3).map(tuple),
     table=st.dictionaries(st.text(), leaves, max_size=3),
     words=st.dictionaries(st.text(), st.text(), max_size=3),
 )
-TREE = Tree("a", 1, 0.5, True, Leaf(2.0), None, (Leaf(1.0),), (1, 8), {"x": Leaf(3.0)})
+TREE = Tree(
+    "a", 1, 0.5, True, Leaf(2.0), None, (Leaf(1.0),), (1, 8), ((0.5, 1.0),), {"x": Leaf(3.0)}
+)
 
 
 def changed(**values: Any) -> dict[str, Any]:

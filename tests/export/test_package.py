@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 import subprocess
 
 import pytest
@@ -67,6 +68,27 @@ def test_the_model_card_names_every_source_with_licence_and_credit(exported):
     assert "1,008" in card  # pairs seen
     size = (exported[2] / bundle.TRACK_GRAPH).stat().st_size
     assert f"{size:,} bytes" in card
+
+
+def test_the_model_card_gives_the_scores_of_the_run_with_their_interval(exported, tmp_path, last):
+    assert "## Validation" not in (exported[2] / bundle.MODEL_CARD).read_text()
+    run, folder = tmp_path / "run", tmp_path / "bundle"
+    run.mkdir()
+    shutil.copy(last, run)
+    lines = [
+        {"step": 2, "success_auc": {"drone_ir/val": [0.5, 0.4, 0.6]}},
+        {"step": 1, "success_auc": {"drone_ir/val": [0.1, 0.1, 0.1]}},
+        {"step": 2, "success_auc": {"drone_ir/val": [0.7123, 0.6, 0.8]}},
+        {"step": 2, "total": 1.0},
+    ]
+    text = "\n".join(json.dumps(line) for line in lines) + '\n{"step": 2, "success_auc": {"dr'
+    (run / "log.jsonl").write_text(text)
+    package.export(
+        run / last.name, settings.read(settings.shipped("stdtrack", "nano")), folder, "scored"
+    )
+    card = (folder / bundle.MODEL_CARD).read_text()
+    assert "| drone_ir/val | 0.712 | 0.600 to 0.800 |" in card
+    assert card.index("## Training data") < card.index("## Validation") < card.index("## Limits")
 
 
 @pytest.mark.parametrize("name", [bundle.MANIFEST, bundle.MODEL_CARD])

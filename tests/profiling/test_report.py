@@ -78,3 +78,12 @@ def test_accuracy_a_comparison_and_a_long_run_have_tables(make_profile: Make) ->
 
 def test_what_cannot_be_told_is_a_dash() -> None:
     assert [shown(1.234), shown(math.nan), shown(math.inf)] == ["1.23", "-", "-"]
+
+
+def test_layers_on_a_gpu_are_not_judged_by_what_the_cpu_can_do(make_profile: Make) -> None:
+    profile = make_profile("a", "b")
+    profile.layers = {name: [Layer("conv", "Conv", 1.0, 10**6, 1000)] for name in "ab"}
+    profile.machine, profile.on_gpu = Machine(1e9, {1 << 26: 1e12}), {"b"}
+    found = blocks(profile)
+    assert "bound" in under(found, "a: layers").header
+    assert "bound" not in under(found, "b: layers").header

@@ -4,7 +4,7 @@ import pytest
 
 from thermedge.geometry import Box
 from thermedge.profiling.board_watch import Moment
-from thermedge.profiling.latency import Floats, FrameTimes
+from thermedge.profiling.latency import COLUMNS, Floats, FrameTimes
 from thermedge.profiling.sustained import parts
 from thermedge.runtime.board_state import BoardState
 from thermedge.runtime.track import Track
@@ -61,6 +61,13 @@ def test_idle_frames_are_no_part_of_the_warm_up() -> None:
     found = parts(rows(240, idle=150), [], warm_up=120)
     assert [part.figures.stages["tracker"].p50 for part in found] == [4] * 10
     assert sum(part.figures.frames for part in found) == 120
+
+
+def test_a_clock_that_steps_backwards_leaves_no_parts() -> None:
+    found = rows(240)
+    found[100:, COLUMNS.index("end_s")] -= 3600
+    assert parts(found, [], warm_up=20) == []
+    assert len(parts(found, [], warm_up=120)) == 10  # it stepped before
 
 
 def test_too_few_frames_have_no_parts() -> None:

@@ -69,7 +69,9 @@ def test_the_status_needs_no_frame():
     control = Control()
     assert control.status() == {"state": "starting"}
     summary = Summary()
-    track = Track(BOX, 0.5, "lost", 7, 0, 2, {}, (Event("lost", 0, 7, "."),), age_ms=3.21)
+    track = Track(
+        BOX, 0.5, "lost", 7, 0, 2, {}, (Event("lost", 0, 7, "."),), age_ms=3.21, confidence=0.0
+    )
     summary.add(track, sinks_ms=0, seconds=0)
     control.publish(track, summary)
     found = control.status()
@@ -87,6 +89,7 @@ def test_the_status_needs_no_frame():
         "w": 3,
         "h": 4,
         "score": 0.5,
+        "confidence": 0.0,
         "age_ms": 3.21,
     }
 
@@ -94,4 +97,4 @@ def test_the_status_needs_no_frame():
 def test_the_status_of_a_run_without_a_target_has_no_box():
     control = Control()
     control.publish(Track(NO_BOX, 0.0, "idle", 7, 0, 0, {}), Summary())
-    assert not {"x", "score"} & set(control.status())
+    assert not {"x", "score", "confidence"} & set(control.status())

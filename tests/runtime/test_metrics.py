@@ -44,9 +44,8 @@ def test_prometheus_reads_what_the_summary_says():
         for index in range(3):
             events = (lost,) if index == 2 else ()
             stages = {"infer": 20.0}
-            track = Track(
-                Box(1, 2, 3, 4), 0.5, "tracking", index, 0, 1, stages, events, age_ms=30.0
-            )
+            known = {"age_ms": 30.0, "confidence": 0.75}
+            track = Track(Box(1, 2, 3, 4), 0.5, "tracking", index, 0, 1, stages, events, **known)
             summary.add(track, sinks_ms=0.0, seconds=float(index))
             server.frame(track, summary)
         found = scraped(server)
@@ -58,6 +57,7 @@ def test_prometheus_reads_what_the_summary_says():
     assert found["thermedge_fps",] == 1
     assert found["thermedge_age_seconds",] == pytest.approx(0.03)
     assert found["thermedge_score",] == 0.5
+    assert found["thermedge_confidence",] == 0.75
     assert 0 <= found["thermedge_silent_seconds",] < 10
     assert found["thermedge_stage_seconds", "0.5", "infer"] == pytest.approx(0.02)
 

@@ -100,12 +100,14 @@ def test_decisions_are_recorded_to_the_last_digit(tmp_path):
     with recorder(tmp_path) as sink:
         for index, state in enumerate(("idle", "tracking", "tracking", "idle")):
             seen = frame(index)
-            sink.write(seen, track(seen, state, start=BOX if index == 1 else None))
+            start, confidence = (BOX, 1 / 3) if index == 1 else (None, None)
+            sink.write(seen, track(seen, state, start=start, confidence=confidence))
     records = [record for _, record in replayed(tmp_path)]
     assert [record.state for record in records] == ["idle", "tracking", "tracking", "idle"]
     assert [record.start for record in records] == [None, BOX, None, None]
     assert [record.box for record in records] == [None, BOX, BOX, None]
     assert records[1].score == 0.75
+    assert [record.confidence for record in records] == [None, 1 / 3, None, None]
 
 
 def test_another_size_of_frames_begins_another_file(tmp_path):

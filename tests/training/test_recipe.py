@@ -88,3 +88,32 @@ def test_a_file_that_is_no_text_is_refused(tmp_path):
     path.write_bytes(b"\xff\xfe\x00" * 9)
     with pytest.raises(RecipeError, match="is not a text file"):
         recipe.read(str(path))
+
+
+VALIDATION = """
+[validation]
+paths = ["held_out"]
+every = 100
+"""
+
+
+def test_a_recipe_may_name_clips_to_validate_on(recipe_text):
+    assert recipe.parse(recipe_text, "mine").validation is None
+    spec = recipe.parse(recipe_text + VALIDATION, "mine").validation
+    assert (spec.paths, spec.every, spec.clips, spec.frames) == (("held_out",), 100, 6, 100)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ('["held_out"]', "[]", "validation names no paths"),
+        ('["held_out"]', '["clips"]', "validation takes 'clips', which is trained on"),
+        ("every = 100", "every = 0", "validation.every is 0"),
+        ("every = 100", "every = 100\nclips = 0", "validation.clips is 0"),
+        ("every = 100", "every = 100\nframes = 0", "validation.frames is 0"),
+        ("every = 100", "", "lacks the key 'every'"),
+    ],
+)
+def test_a_mistake_in_the_validation_is_named(recipe_text, old, new, problem):
+    with pytest.raises(RecipeError, match=problem):
+        recipe.parse(recipe_text + VALIDATION.replace(old, new), "mine")

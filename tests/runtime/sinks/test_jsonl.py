@@ -73,13 +73,14 @@ def test_what_is_known_of_some_frames_only_has_keys_of_its_own(track: Track) -> 
         Event("reconnected", 8, 7, "2.5 s later."),
     )
     celsius = TargetCelsius(-3.14159, 20.0, 36.6)
-    full = replace(track, age_ms=12.34567, target_c=celsius, events=events)
+    full = replace(track, age_ms=12.34567, target_c=celsius, events=events, confidence=0.91239)
     read = json.loads(as_json(full))
     plain = json.loads(as_json(track))
     assert {key: value for key, value in read.items() if key in plain} == plain
     assert {key: value for key, value in read.items() if key not in plain} == {
         "age_ms": 12.3457,
         "target_c": {"low": -3.14, "mean": 20.0, "high": 36.6},
+        "confidence": 0.9124,
         "events": [
             {
                 "kind": "unplugged",

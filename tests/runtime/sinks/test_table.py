@@ -13,8 +13,8 @@ from thermedge.runtime.track import NO_BOX, STAGES, TargetCelsius, Track
 def test_the_header_names_every_column() -> None:
     columns = ",".join(COLUMNS[:9])
     assert columns == "frame,timestamp_ns,x,y,w,h,score,state,dropped"
-    assert COLUMNS[9:-5] == tuple(f"ms_{stage}" for stage in STAGES)
-    assert COLUMNS[-5:] == ("age_ms", "low_c", "mean_c", "high_c", "events")
+    assert COLUMNS[9:-6] == tuple(f"ms_{stage}" for stage in STAGES)
+    assert COLUMNS[-6:] == ("age_ms", "low_c", "mean_c", "high_c", "events", "confidence")
 
 
 def test_one_row_per_frame_says_everything(tmp_path: Path, frame: Frame, track: Track) -> None:
@@ -34,7 +34,7 @@ def test_one_row_per_frame_says_everything(tmp_path: Path, frame: Frame, track: 
         "score": "0.8765",
         "state": "tracking",
         "dropped": "2",
-        **dict.fromkeys(("age_ms", "low_c", "mean_c", "high_c", "events"), ""),
+        **dict.fromkeys(("age_ms", "low_c", "mean_c", "high_c", "events", "confidence"), ""),
     }
     assert second["frame"] == "8"
 
@@ -60,18 +60,19 @@ def test_a_run_without_frames_leaves_the_header(tmp_path: Path) -> None:
     assert (tmp_path / "a.csv").read_text() == ",".join(COLUMNS) + "\n"
 
 
-def test_age_temperatures_and_events_have_columns(
+def test_age_temperatures_events_and_confidence_have_columns(
     tmp_path: Path, frame: Frame, track: Track
 ) -> None:
     events = (Event("stall", 1, 2, "a, b"), Event("reconnected", 1, 2, "c"))
     celsius = TargetCelsius(-3.14159, 20.0, 36.6)
     sink = open_csv(tmp_path / "a.csv")
-    sink.write(frame, replace(track, age_ms=1.5, target_c=celsius, events=events))
+    known = replace(track, age_ms=1.5, target_c=celsius, events=events, confidence=0.75)
+    sink.write(frame, known)
     sink.close()
     with (tmp_path / "a.csv").open(newline="") as file:
         (row,) = csv.DictReader(file)
-    found = [row[name] for name in COLUMNS[-5:]]
-    assert found == ["1.5000", "-3.14", "20.00", "36.60", "stall reconnected"]
+    found = [row[name] for name in COLUMNS[-6:]]
+    assert found == ["1.5000", "-3.14", "20.00", "36.60", "stall reconnected", "0.7500"]
 
 
 def test_a_frame_without_a_target_reads_as_numbers_that_are_none(

@@ -17,6 +17,7 @@ from thermedge.bundles import find
 from thermedge.errors import SourceError
 from thermedge.frame import Frame
 from thermedge.geometry import Box
+from thermedge.manifest import ConfidenceSpec
 from thermedge.runtime.control import Asked, Start, Stop
 from thermedge.runtime.loop import follow
 from thermedge.runtime.recording import Quota, RecordingSink
@@ -26,6 +27,15 @@ from thermedge.runtime.track import Track
 from thermedge.runtime.tracker import open_tracker
 
 BOX = Box(1, 2, 3, 4)
+SURENESS = ConfidenceSpec(
+    knots=((0.1, 0.2), (0.9, 0.95)),
+    coasting=0.3,
+    clips=2,
+    frames=200,
+    error_before=0.2,
+    error_after=0.1,
+    source="a test",
+)
 
 
 def recording(folder, *, is_live=False):
@@ -62,11 +72,13 @@ class Changes:
 def decided(track):
     """What must be the same in a replay: all but the times."""
     box = None if track.state == "idle" else tuple(track.box)
-    return (track.frame_index, track.timestamp_ns, box, track.score, track.state, track.dropped)
+    numbers = (box, track.score, track.confidence)
+    return (track.frame_index, track.timestamp_ns, *numbers, track.state, track.dropped)
 
 
 def test_a_replay_of_a_camera_that_dropped_frames_gives_the_same_boxes_bit_for_bit(tmp_path):
     shipped = bundle.read(find("default"))
+    shipped = replace(shipped, manifest=replace(shipped.manifest, confidence=SURENESS))
     first, second = Kept(), Kept()
     with (
         open_source("synthetic:frames=45,seed=5,realtime=1,rate=60,bits=14,size=160x120") as source,
@@ -85,6 +97,7 @@ def test_a_replay_of_a_camera_that_dropped_frames_gives_the_same_boxes_bit_for_b
         assert isinstance(source, ReplaySource)
         follow(source, tracker, None, sinks=lambda frame: [second], orders=[source])
     assert len(first.tracks) > 5
+    assert any(track.confidence is not None for track in first.tracks)
     assert [decided(track) for track in first.tracks] == [decided(t) for t in second.tracks]
     assert [t.start for t in first.tracks] == [t.start for t in second.tracks]
     assert [t.events for t in first.tracks] == [t.events for t in second.tracks]
@@ -212,6 +225,18 @@ def test_frames_that_were_not_recorded_are_told(copy):
     with ReplaySource(copy) as source:
         assert len(list(source)) == 10
         assert source.faults == {"frames not recorded": 5}
+
+
+def test_a_recording_from_before_there_was_confidence_is_read(copy):
+    lines = (copy / "000000.jsonl").read_text().splitlines()
+    for index, line in enumerate(lines[1:]):
+        head, _, _ = line.replace(',"confidence":null', "").rpartition(',"crc":')
+        counts = np.full((12, 16), 100 + index, np.uint16)
+        lines[1 + index] = f'{head},"crc":{zlib.crc32(counts.data, zlib.crc32(head.encode()))}}}'
+    (copy / "000000.jsonl").write_text("\n".join(lines) + "\n")
+    assert '"confidence"' not in (copy / "000000.jsonl").read_text()
+    with ReplaySource(copy) as source:
+        assert [source.record.confidence for _ in source] == [None] * 10
 
 
 @pytest.mark.parametrize(

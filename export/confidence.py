@@ -1,0 +1,294 @@
+"""What a bundle's scores are worth: probabilities counted on labelled recordings."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thermedge.bundle import MODEL_CARD, Bundle
+from thermedge.errors import DatasetError
+from thermedge.evaluation import datasets, metrics, plan
+from thermedge.evaluation.results import Result
+from thermedge.evaluation.sequences import Sequence as Clip
+from thermedge.export import accuracy
+from thermedge.manifest import ConfidenceSpec
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+Knots = tuple[tuple[float, float], ...]
+
+MOST_KNOTS = 12
+BINS = 10
+FOLDS = 4
+_RIGHT = 0.5  # IoU from which on a box is right
+_MEASURED = ("tracking", "uncertain", "reacquired")  # states whose box the network gave
+_LEAST_FRAMES = 100  # ten in each bin: with fewer the error itself is noise
+_LEAST_COASTING = 100  # predicted boxes; of fewer no share is learned
+_TITLE = "## Confidence"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """What a tracker said about frames whose truth is known; the first three have one length."""
+
+    score: Floats  # of a measured box
+    right: Flags  # whether that box overlaps the target
+    clip: NDArray[np.int64]  # number of the frame's clip, from 0
+    coasting: Flags  # whether a predicted box overlaps the target, a frame each
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Frames of neighbouring scores."""
+
+    low: float  # score
+    high: float
+    predicted: float  # mean probability, by knots of other clips
+    observed: float  # share of right boxes
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """What was learned, and how well it holds on clips it was not learned from."""
+
+    spec: ConfidenceSpec
+    bins: tuple[Bin, ...]
+
+
+def read_clips(folders: Sequence[Path]) -> list[Clip]:
+    """Read the labelled recordings that a track can start on, of every known layout.
+
+    Raises:
+        DatasetError: A folder has no known layout, or there are too few clips.
+    """
+    clips = [
+        clip
+        for folder in folders
+        for clip in datasets.read(folder).sequences
+        if clip.start is not None
+    ]
+    if len(clips) < 2:
+        raise DatasetError(
+            f"{', '.join(map(str, folders))}: {len(clips)} labelled recordings with a target; "
+            "2 or more are needed.",
+            "Give more: what is learned on one clip has to be checked on another.",
+        )
+    return clips
+
+
+def fit(
+    source: Bundle,
+    clips: Sequence[Clip],
+    *,
+    workers: int = 1,
+    tick: Callable[[], None] = lambda: None,
+) -> Fitted:
+    """Follow the targets of labelled clips, and learn how often each score is right.
+
+    Args:
+        source: Run by ONNX Runtime in the precision that it runs in unasked.
+        clips: Two or more.
+        workers: Processes.
+        tick: Called after every clip.
+
+    Raises:
+        DatasetError: The tracker threw on a clip, or there are too few labelled frames.
+    """
+    precision = source.manifest.precision
+    runs = accuracy.results(source.folder, clips, precision, workers=workers, tick=tick)
+    seen = collect(list(runs))
+    if len(seen.score) < _LEAST_FRAMES:
+        raise DatasetError(
+            f"The tracker measured {len(seen.score)} labelled frames of {len(clips)} clips; "
+            f"{_LEAST_FRAMES} are needed.",
+            "Give more or longer labelled recordings.",
+        )
+    held_out = cross_validated(seen)
+    enough = len(seen.coasting) >= _LEAST_COASTING
+    spec = ConfidenceSpec(
+        knots=knots_of(seen.score, seen.right),
+        coasting=float(seen.coasting.mean()) if enough else 0.0,
+        clips=len(clips),
+        frames=len(seen.score),
+        error_before=calibration_error(seen.score, seen.score, seen.right),
+        error_after=calibration_error(seen.score, held_out, seen.right),
+        source=_source(clips, precision),
+    )
+    return Fitted(spec, tuple(reliability(seen.score, held_out, seen.right)))
+
+
+def collect(runs: Sequence[tuple[Clip, Result]]) -> Seen:
+    """Return the frames of all runs whose label says whether the box is right.
+
+    A box where the labels say that there is no target is wrong; frames without a label, and
+    the frames that tracks start on, are left out.
+    """
+    scores, right, numbers, coasting = [], [], [], []
+    # In the order of names: which clip is held out with which must not hang on who is done first.
+    runs = sorted(runs, key=lambda run: (run[0].group, run[0].name))
+    for number, (clip, result) in enumerate(runs):
+        part = slice(result.start, result.start + len(result.rows))
+        truth = clip.truth[part]
+        known = metrics.has_area(truth)
+        if clip.absent is not None:
+            known |= clip.absent[part]
+        overlaps = metrics.iou(result.boxes, truth) >= _RIGHT  # NaN, an absent target, is not
+        states = np.array([row.state for row in result.rows])
+        known &= np.array([row.event == "tracked" for row in result.rows], bool)
+        measured = known & np.isin(states, _MEASURED)
+        scores.append(np.array([row.score for row in result.rows], np.float64)[measured])
+        right.append(overlaps[measured])
+        numbers.append(np.full(int(measured.sum()), number))
+        coasting.append(overlaps[known & (states == "coasting")])
+    return Seen(
+        np.concatenate(scores),
+        np.concatenate(right),
+        np.concatenate(numbers),
+        np.concatenate(coasting),
+    )
+
+
+def isotonic(values: Floats, weights: Floats) -> Floats:
+    """Return the ascending sequence nearest to `values`, by weighted squares.
+
+    Neighbours that descend are pooled to their mean until none does.
+
+    Source: Ayer, Brunk, Ewing, Reid and Silverman 1955, pool adjacent violators.
+    """
+    means: list[float] = []
+    sizes: list[float] = []
+    counts: list[int] = []
+    for value, weight in zip(values.tolist(), weights.tolist(), strict=True):
+        mean, size, count = value, weight, 1
+        while means and means[-1] >= mean:
+            before = sizes.pop()
+            mean = (means.pop() * before + mean * size) / (before + size)
+            size, count = size + before, count + counts.pop()
+        means.append(mean)
+        sizes.append(size)
+        counts.append(count)
+    return np.repeat(np.array(means, np.float64), counts)
+
+
+def knots_of(score: Floats, right: Flags, *, most: int = MOST_KNOTS) -> Knots:
+    """Return (score, probability) knots, ascending in both.
+
+    Each level of the isotonic regression becomes a knot at its mean score. While there are too
+    many, the two neighbours are merged whose merging costs the fit least. A wrong frame is added
+    at the highest score and a right one at the lowest: however few they are, frames that were
+    all right, or all wrong, make nothing certain.
+    """
+    score = np.append(score, (score.max(), score.min()))
+    right = np.append(right, (False, True))
+    places, which = np.unique(score, return_inverse=True)
+    weights = np.bincount(which).astype(np.float64)
+    shares = np.bincount(which, right.astype(np.float64)) / weights
+    found, level = np.unique(isotonic(shares, weights), return_inverse=True)
+    levels: Floats = found
+    frames: Floats = np.bincount(level, weights).astype(np.float64)
+    middles: Floats = np.bincount(level, weights * places) / frames
+    while len(levels) > most:
+        cost = frames[:-1] * frames[1:] / (frames[:-1] + frames[1:]) * np.diff(levels) ** 2
+        at = int(cost.argmin())
+        pair = slice(at, at + 2)
+        middles[at] = np.average(middles[pair], weights=frames[pair])
+        levels[at] = np.average(levels[pair], weights=frames[pair])
+        frames[at] = frames[pair].sum()
+        middles, levels = np.delete(middles, at + 1), np.delete(levels, at + 1)
+        frames = np.delete(frames, at + 1)
+    return tuple(zip(middles.tolist(), levels.tolist(), strict=True))
+
+
+def probabilities(knots: Knots, score: Floats) -> Floats:
+    """Return what the runtime would say of these scores."""
+    places, chances = np.array(knots).T
+    found: Floats = np.interp(score, places, chances)
+    return found
+
+
+def cross_validated(seen: Seen) -> Floats:
+    """Return each frame's probability by knots of clips in other folds than its own."""
+    fold = seen.clip % min(FOLDS, int(seen.clip.max()) + 1)
+    found = np.empty_like(seen.score)
+    for number in np.unique(fold):
+        inside = fold == number
+        if inside.all():  # only one clip had frames to learn from
+            raise DatasetError(
+                "Only one recording has labelled frames with a measured box.",
+                "Give more: what is learned on one clip has to be checked on another.",
+            )
+        knots = knots_of(seen.score[~inside], seen.right[~inside])
+        found[inside] = probabilities(knots, seen.score[inside])
+    return found
+
+
+def calibration_error(score: Floats, predicted: Floats, right: Flags) -> float:
+    """Return the expected calibration error over BINS bins of equally many frames.
+
+    Bins are by score, also for probabilities made of scores: so both are told apart on the
+    same frames, and a flat stretch of probabilities is not one large bin of small error.
+    """
+    bins = list(reliability(score, predicted, right))
+    gaps = [one.frames * abs(one.predicted - one.observed) for one in bins]
+    return float(sum(gaps) / len(score))
+
+
+def reliability(score: Floats, predicted: Floats, right: Flags) -> Iterator[Bin]:
+    """Yield the bins in ascending order of the score."""
+    order = np.argsort(score, kind="stable")
+    for part in np.array_split(order, BINS):
+        if len(part):
+            yield Bin(
+                low=float(score[part[0]]),
+                high=float(score[part[-1]]),
+                predicted=float(predicted[part].mean()),
+                observed=float(right[part].mean()),
+                frames=len(part),
+            )
+
+
+def add_to_card(folder: Path, fitted: Fitted) -> None:
+    """Write the table into the model card in `folder`, in the place of an older one."""
+    card = folder / MODEL_CARD
+    text = card.read_text(encoding="utf-8")
+    text = re.sub(rf"\n*^{_TITLE}\n.*?(?=^## |\Z)", "\n\n", text, flags=re.M | re.S)
+    card.write_text(f"{text.rstrip()}\n\n{section(fitted)}", encoding="utf-8")
+
+
+def section(fitted: Fitted) -> str:
+    """Return the part of the model card about confidence, Markdown."""
+    spec = fitted.spec
+    rows = "\n".join(
+        f"| {one.low:.3f} to {one.high:.3f} | {one.predicted:.3f} | {one.observed:.3f} "
+        f"| {one.frames:,} |"
+        for one in fitted.bins
+    )
+    return f"""{_TITLE}
+
+How often a box of a score overlaps the true one by an IoU of {_RIGHT} or more, over
+{spec.frames:,} measured frames of {spec.clips} labelled clips ({spec.source}).
+"Predicted" is by knots of other clips, in {min(FOLDS, spec.clips)} folds.
+
+Taken as a probability, the score is off by {spec.error_before:.3f} on average over these
+bins, `confidence` by {spec.error_after:.3f}. While the target is missing for some frames it
+is at most {spec.coasting:.3f}; for a lost target it is 0. What is unlike these clips is not
+covered.
+
+| score | predicted | observed | frames |
+|---|---|---|---|
+{rows}
+"""
+
+
+def _source(clips: Sequence[Clip], precision: str) -> str:
+    groups = Counter(clip.group for clip in clips)
+    told = ", ".join(f"{count} of {group}" for group, count in sorted(groups.items()))
+    protocol = plan.read(accuracy.PROTOCOL)
+    return f"{told}; {protocol.summary}; {precision} by ONNX Runtime"
