@@ -35,11 +35,12 @@ _TITLE = "## Confidence"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
-    """What a tracker said about frames whose truth is known; the first three have one length."""
+    """What a tracker said about frames whose truth is known; all but `coasting` have one length."""
 
     score: Floats  # of a measured box
     right: Flags  # whether that box overlaps the target
     clip: NDArray[np.int64]  # number of the frame's clip, from 0
+    group: NDArray[np.str_]  # data set of the frame's clip
     coasting: Flags  # whether a predicted box overlaps the target, a frame each
 
 
@@ -55,11 +56,22 @@ class Bin:
 
 
 @dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """How the knots of all other data sets do on one that they know nothing of."""
+
+    group: str
+    frames: int
+    error_before: float  # of the score taken as a probability
+    error_after: float
+
+
+@dataclass(frozen=True, slots=True)
 class Fitted:
     """What was learned, and how well it holds on clips it was not learned from."""
 
     spec: ConfidenceSpec
     bins: tuple[Bin, ...]
+    elsewhere: tuple[Elsewhere, ...]  # empty where all clips are of one data set
 
 
 def read_clips(folders: Sequence[Path]) -> list[Clip]:
@@ -121,7 +133,8 @@ def fit(
         error_after=calibration_error(seen.score, held_out, seen.right),
         source=_source(clips, precision),
     )
-    return Fitted(spec, tuple(reliability(seen.score, held_out, seen.right)))
+    bins = tuple(reliability(seen.score, held_out, seen.right))
+    return Fitted(spec, bins, tuple(elsewhere(seen)))
 
 
 def collect(runs: Sequence[tuple[Clip, Result]]) -> Seen:
@@ -130,7 +143,7 @@ def collect(runs: Sequence[tuple[Clip, Result]]) -> Seen:
     A box where the labels say that there is no target is wrong; frames without a label, and
     the frames that tracks start on, are left out.
     """
-    scores, right, numbers, coasting = [], [], [], []
+    scores, right, numbers, groups, coasting = [], [], [], [], []
     # In the order of names: which clip is held out with which must not hang on who is done first.
     runs = sorted(runs, key=lambda run: (run[0].group, run[0].name))
     for number, (clip, result) in enumerate(runs):
@@ -146,11 +159,13 @@ def collect(runs: Sequence[tuple[Clip, Result]]) -> Seen:
         scores.append(np.array([row.score for row in result.rows], np.float64)[measured])
         right.append(overlaps[measured])
         numbers.append(np.full(int(measured.sum()), number))
+        groups.append(np.full(int(measured.sum()), clip.group))
         coasting.append(overlaps[known & (states == "coasting")])
     return Seen(
         np.concatenate(scores),
         np.concatenate(right),
         np.concatenate(numbers),
+        np.concatenate(groups),
         np.concatenate(coasting),
     )
 
@@ -229,6 +244,25 @@ def cross_validated(seen: Seen) -> Floats:
     return found
 
 
+def elsewhere(seen: Seen) -> Iterator[Elsewhere]:
+    """Yield the errors on each data set, by knots of the others alone.
+
+    This is what a user of another camera has to expect: clips of one data set are alike.
+    """
+    for group in np.unique(seen.group):
+        inside = seen.group == group
+        if inside.all():
+            return
+        score, right = seen.score[inside], seen.right[inside]
+        found = probabilities(knots_of(seen.score[~inside], seen.right[~inside]), score)
+        yield Elsewhere(
+            str(group),
+            len(score),
+            calibration_error(score, score, right),
+            calibration_error(score, found, right),
+        )
+
+
 def calibration_error(score: Floats, predicted: Floats, right: Flags) -> float:
     """Return the expected calibration error over BINS bins of equally many frames.
 
@@ -278,13 +312,36 @@ How often a box of a score overlaps the true one by an IoU of {_RIGHT} or more, 
 
 Taken as a probability, the score is off by {spec.error_before:.3f} on average over these
 bins, `confidence` by {spec.error_after:.3f}. While the target is missing for some frames it
-is at most {spec.coasting:.3f}; for a lost target it is 0. What is unlike these clips is not
-covered.
+is at most {spec.coasting:.3f}; for a lost target it is 0.
 
 | score | predicted | observed | frames |
 |---|---|---|---|
 {rows}
+
+{_warning(fitted.elsewhere)}
 """
+
+
+def _warning(found: Sequence[Elsewhere]) -> str:
+    """Return what to expect of recordings that are unlike these."""
+    if not found:
+        return (
+            "All clips are of one data set: what recordings of other cameras and scenes give is "
+            "not known."
+        )
+    rows = "\n".join(
+        f"| {one.group} | {one.frames:,} | {one.error_before:.3f} | {one.error_after:.3f} |"
+        for one in found
+    )
+    return f"""How far that holds for recordings of another kind, a data set left out whole tells.
+By knots of the others alone it is off by:
+
+| data set left out | frames | score | `confidence` |
+|---|---|---|---|
+{rows}
+
+For a camera of your own, learn from labelled recordings of it:
+`thermedge export BUNDLE -o OUT --confidence FOLDER`."""
 
 
 def _source(clips: Sequence[Clip], precision: str) -> str:

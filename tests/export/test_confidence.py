@@ -79,12 +79,16 @@ def test_knots_say_what_was_counted_and_no_more():
     assert [chance for _, chance in knots] == pytest.approx([1 / 9, 1 / 2, 8 / 9])
 
 
+def seen_of(score, right, clip, *, group="one"):
+    return Seen(score, right, clip, np.broadcast_to(group, len(score)), np.zeros(0, bool))
+
+
 def seen_by(chance_of, *, clips=8, each=300):
     """Frames of a tracker whose boxes are right with the probability `chance_of(score)`."""
     rng = np.random.default_rng(3)
     score = rng.uniform(0.1, 0.9, clips * each)
     right = rng.random(len(score)) < chance_of(score)
-    return Seen(score, right, np.repeat(np.arange(clips), each), np.zeros(0, bool))
+    return seen_of(score, right, np.repeat(np.arange(clips), each))
 
 
 def errors(seen):
@@ -118,7 +122,7 @@ def test_a_clip_is_never_judged_by_knots_of_itself():
     # One clip contradicts all others: what it teaches must not show in its own probabilities.
     score = np.tile(np.linspace(0, 1, 50), 4)
     clip = np.repeat(np.arange(4), 50)
-    seen = Seen(score, clip != 2, clip, np.zeros(0, bool))
+    seen = seen_of(score, clip != 2, clip)
     held_out = confidence.cross_validated(seen)
     assert (held_out[clip == 2] > 0.98).all()
     assert (held_out[clip == 0] < 0.7).any()
@@ -126,9 +130,22 @@ def test_a_clip_is_never_judged_by_knots_of_itself():
 
 def test_one_clip_alone_can_not_be_checked():
     with pytest.raises(DatasetError, match="Only one recording"):
-        confidence.cross_validated(
-            Seen(np.ones(5), np.ones(5, bool), np.ones(5, int), np.zeros(0, bool))
-        )
+        confidence.cross_validated(seen_of(np.ones(5), np.ones(5, bool), np.ones(5, int)))
+
+
+def test_a_data_set_that_is_unlike_the_others_shows_as_a_large_error_of_its_own():
+    like = seen_by(lambda score: score)
+    group = np.where(like.clip < 4, "a", "b")
+    alike = list(confidence.elsewhere(replace(like, group=group)))
+    assert [one.group for one in alike] == ["a", "b"]
+    assert all(one.error_after < 0.08 for one in alike)
+    turned = replace(like, group=group, right=np.where(group == "a", like.right, ~like.right))
+    assert all(one.error_after > 0.2 for one in confidence.elsewhere(turned))
+
+
+def test_one_data_set_alone_says_nothing_about_others():
+    seen = seen_by(lambda score: score)
+    assert not list(confidence.elsewhere(seen))
 
 
 def test_bins_hold_equally_many_frames_and_all_of_them():
@@ -168,6 +185,7 @@ def test_only_measured_boxes_with_a_label_teach_what_a_score_is_worth():
     seen = confidence.collect([clip_with(rows, truth, absent=absent)])
     assert seen.score.tolist() == [0.9, 0.4, 0.7]
     assert seen.right.tolist() == [True, False, False]
+    assert seen.group.tolist() == ["test"] * 3
     assert seen.coasting.tolist() == [True, False]
 
 
@@ -230,7 +248,7 @@ def test_a_new_table_leaves_what_stands_behind_the_old_one(made, tmp_path):
     card = tmp_path / bundle.MODEL_CARD
     card.write_text("# Name\n\n## Confidence\n\noutdated\n\n## Limits\n\nMany.\n")
     spec = made.manifest.confidence
-    confidence.add_to_card(tmp_path, confidence.Fitted(spec, ()))
+    confidence.add_to_card(tmp_path, confidence.Fitted(spec, (), ()))
     text = card.read_text()
     assert text.startswith("# Name\n\n## Limits\n\nMany.\n\n## Confidence\n\n")
     assert "outdated" not in text

@@ -68,14 +68,29 @@ def train(tiny, data_folder, tmp_path):
     return run
 
 
-def test_a_run_comes_nearer_to_its_teacher(train, tmp_path, monkeypatch):
+def test_a_taught_run_comes_nearer_to_its_teacher_than_an_untaught_one(
+    train, tmp_path, monkeypatch
+):
     monkeypatch.setattr(loop, "_LOG_EVERY", 1)
-    teacher = train("teacher")
-    train("pupil", 3.0, lines='precision = "fp32"', teacher=teacher, start_from=teacher)
-    log = record.entries(tmp_path / "pupil" / record.LOG)
-    assert all(entry["teacher"] >= 0 for entry in log)
-    assert "loss: teacher" in (tmp_path / "pupil" / record.CURVES).read_text()
-    assert checkpoints.load(tmp_path / "pupil" / loop.LAST).step == 6
+    more = 'precision = "fp32"'
+    teacher = train("teacher", lines=more)
+    net = checkpoints.network(checkpoints.load(teacher))
+    batch = batch_of(net)
+
+    def distance(last):
+        pupil = checkpoints.network(checkpoints.load(last))
+        far = distil.imitation(pupil.answers(batch), distil.answers(net, batch), targets_of(batch))
+        return far.item()
+
+    seed = more + "\nclip = 2"  # other steps than the teacher's
+    taught = train("taught", 10.0, lines=seed, teacher=teacher)
+    untaught = train("untaught", lines=seed)
+    assert distance(teacher) == pytest.approx(0, abs=1e-6)
+    assert distance(taught) < 0.9 * distance(untaught)
+
+    log = record.entries(tmp_path / "taught" / record.LOG)
+    assert all(entry["teacher"] > 0 for entry in log)
+    assert "loss: teacher" in (tmp_path / "taught" / record.CURVES).read_text()
 
 
 def test_teacher_and_weight_belong_together(train, tmp_path):
