@@ -26,6 +26,8 @@ _LOG = logging.getLogger(__name__)
 
 _ALARMING = {"stall", "unplugged", "range_changed", "lost", "gave_up", "visible_lost"}
 _MEASURED = {"tracking", "uncertain", "reacquired"}  # states whose box lies on the target
+_PATIENCE_NS = 2_000_000_000  # for a shutter to open before a start is refused; most take 0.6 s
+_AGAIN = "Choose the target again."
 
 
 def follow(
@@ -113,6 +115,7 @@ class _Pilot:
         self._is_following = False
         self._has_followed = False
         self._last_index: int | None = None
+        self._waiting: list[tuple[Asked, int]] = []  # starts for an open shutter, ns they came
 
     def step(self, frame: Frame, waited_ms: float) -> Track:
         """Return what is to be said about `frame`."""
@@ -132,15 +135,36 @@ class _Pilot:
 
     def _obey(self, frame: Frame) -> Track | None:
         """Carry out the orders; return the track of the last one that started one."""
-        begun = None
+        begun = self._resume(frame)
         for asked in [asked for some in self._orders for asked in some.take(frame)]:
             if isinstance(asked.order, Snapshot):
                 asked.done(_copied(frame))
             elif isinstance(asked.order, Start):
-                begun = self._try(frame, asked, asked.order.box) or begun
+                if self._is_live and frame.shutter == "closed":
+                    self._waiting.append((asked, frame.timestamp_ns))
+                else:
+                    begun = self._try(frame, asked, asked.order.box) or begun
             else:
                 self._is_following, self._target, begun = False, None, None
+                for waiting, _ in self._waiting:
+                    waiting.refused(TargetError("The track was stopped before it began.", _AGAIN))
+                self._waiting.clear()
                 asked.done(None)
+        return begun
+
+    def _resume(self, frame: Frame) -> Track | None:
+        """Begin what waited for the shutter to open; what waited too long is refused."""
+        if not self._waiting:
+            return None
+        begun, still = None, []
+        for asked, since_ns in self._waiting:
+            assert isinstance(asked.order, Start)
+            is_patient = frame.timestamp_ns - since_ns < _PATIENCE_NS
+            if frame.shutter == "closed" and is_patient:
+                still.append((asked, since_ns))
+            else:
+                begun = self._try(frame, asked, asked.order.box) or begun
+        self._waiting = still
         return begun
 
     def _try(self, frame: Frame, asked: Asked, box: Box) -> Track | None:

@@ -55,7 +55,9 @@ def css_of(page, track, dx=0.0, dy=0.0):
 
 def truth(tracker):
     """Where the target is now, by the tracker that follows it from the start."""
-    while api(tracker, "api/track")["state"] != "tracking":
+    ends = time.monotonic() + 60  # a bush and the shutter hide it for seconds
+    while (state := api(tracker, "api/track")["state"]) != "tracking":
+        assert time.monotonic() < ends, f"nothing is tracked: {state}"
         time.sleep(0.2)
     return api(tracker, "api/track")
 

@@ -2,6 +2,7 @@ import logging
 import math
 import threading
 import time
+from concurrent.futures import Future
 from dataclasses import replace
 
 import numpy as np
@@ -194,6 +195,59 @@ def test_a_camera_that_starts_behind_its_shutter_starts_when_it_opens(make_track
     started = next(track for track in seen.tracks if track.start)
     assert started.frame_index >= 3
     assert all(track.state == "idle" for track in seen.tracks if track.frame_index < 3)
+
+
+class Shut:
+    """Orders to a live camera: a start and, later, a stop; the shutter is closed from frame 2."""
+
+    def __init__(self, opens, stops=None, seconds=0.0):
+        self.opens, self.stops, self.step_ns = opens, stops, int(seconds * 1e9)
+        self.start = Asked(Start(BOX), Future())
+        self.taken = set()
+
+    def like(self, frame):
+        stamp = frame.timestamp_ns + frame.index * self.step_ns
+        is_closed = 2 <= frame.index < self.opens
+        shutter = "closed" if is_closed else "none"
+        return replace(frame, shutter=shutter, timestamp_ns=stamp)
+
+    def take(self, frame):
+        due = []
+        if frame.shutter == "closed" and "start" not in self.taken:
+            self.taken.add("start")
+            due.append(self.start)
+        if self.stops is not None and frame.index >= self.stops and "stop" not in self.taken:
+            self.taken.add("stop")
+            due.append(Asked(Stop()))
+        return due
+
+    def run(self, tracker):
+        seen = Seen()
+        source = Frames(200, live=True, pause_s=0.002, like=self.like)
+        follow(source, tracker, None, sinks=lambda frame: [seen], orders=[self], max_frames=30)
+        return seen.tracks
+
+
+def test_a_start_behind_a_closed_shutter_waits_until_it_opens(make_tracker):
+    shut = Shut(opens=10)
+    tracks = shut.run(make_tracker())
+    assert shut.start.answer.result().frame_index >= 10
+    assert {track.state for track in tracks if track.frame_index < 10} == {"idle"}
+    assert tracks[-1].state == "tracking"
+
+
+def test_a_shutter_that_stays_closed_ends_the_wait(make_tracker):
+    shut = Shut(opens=1000, seconds=0.5)
+    tracks = shut.run(make_tracker())
+    assert "closed shutter" in str(shut.start.answer.exception())
+    assert {track.state for track in tracks} == {"idle"}
+
+
+def test_a_stop_takes_back_a_start_that_waits(make_tracker):
+    shut = Shut(opens=20, stops=10)
+    tracks = shut.run(make_tracker())
+    assert "stopped before it began" in str(shut.start.answer.exception())
+    assert {track.state for track in tracks} == {"idle"}
 
 
 def test_a_recording_that_starts_behind_the_shutter_is_an_error(make_tracker):
