@@ -59,7 +59,7 @@ def ages_ms(how: str, work_ms: float) -> list[float]:
     for frame in {"newest": newest, "queued": queued}[how](source):
         found.append((time.monotonic_ns() - frame.timestamp_ns) / 1e6)
         time.sleep(work_ms / 1e3)
-    return found[3:]  # the first ones find nothing waiting
+    return found[3:-1]  # the first ones find nothing waiting, the last is not replaced any more
 
 
 def draw(ages: dict[str, list[float]], path: Path) -> None:
