@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from thermedge.runtime.preview.viewers import Viewers
 from thermedge.runtime.summary import Summary
 from thermedge.runtime.track import Track
 
+_SWITCH_S = 5e-4  # how long the tracker may wait for this thread to let go of the interpreter
 _MOST_CONNECTIONS = 160
 _HEADERS_S = 10.0  # how long a client may take to send the headers of a request
 _MOST_HEADER_BYTES = 16 << 10
@@ -85,6 +87,8 @@ class Preview:
         except BaseException:
             self._socket.close()
             raise
+        self._usual_switch_s = sys.getswitchinterval()
+        sys.setswitchinterval(_SWITCH_S)
         self._thread = threading.Thread(target=self._run, name="preview", daemon=True)
         self._thread.start()
 
@@ -111,6 +115,7 @@ class Preview:
         """Send the viewers away and complete the recording. Calling it twice is allowed."""
         self._server.should_exit = True
         self._thread.join()
+        sys.setswitchinterval(self._usual_switch_s)
         self._socket.close()
         self.recorder.close()
 

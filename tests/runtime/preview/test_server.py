@@ -3,6 +3,7 @@
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 import time
 import urllib.request
@@ -45,6 +46,14 @@ def test_a_port_in_use_is_one_error_and_leaves_no_thread(make_running, tmp_path)
             tracker="",
         )
     assert threading.active_count() == before
+
+
+def test_the_tracker_waits_less_for_the_interpreter_while_it_runs(make_running):
+    usual = sys.getswitchinterval()
+    one = make_running()
+    assert sys.getswitchinterval() < usual
+    one.close()
+    assert sys.getswitchinterval() == usual
 
 
 def test_closing_is_quick_with_viewers_and_frees_the_port(make_running):
