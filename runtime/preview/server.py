@@ -87,8 +87,7 @@ class Preview:
         except BaseException:
             self._socket.close()
             raise
-        self._usual_switch_s = sys.getswitchinterval()
-        sys.setswitchinterval(_SWITCH_S)
+        sys.setswitchinterval(_SWITCH_S)  # of the whole process, from now on
         self._thread = threading.Thread(target=self._run, name="preview", daemon=True)
         self._thread.start()
 
@@ -115,7 +114,6 @@ class Preview:
         """Send the viewers away and complete the recording. Calling it twice is allowed."""
         self._server.should_exit = True
         self._thread.join()
-        sys.setswitchinterval(self._usual_switch_s)
         self._socket.close()
         self.recorder.close()
 
