@@ -22,7 +22,7 @@ from thermedge.calibration.clips import ClipRef
 from thermedge.calibration.coverage import Coverage
 from thermedge.calibration.rollout import Collector, Feed, Graph, Sample, SampleOrigin
 from thermedge.errors import CalibrationError
-from thermedge.files import sync
+from thermedge.files import replace_folder
 from thermedge.manifest import GraphSpec, Manifest
 from thermedge.records import RecordError, from_mapping, to_mapping
 
@@ -175,7 +175,7 @@ class CalibrationSet:
             try:
                 draft.chmod(0o755)
                 self._fill(draft)
-                _take_place(draft, folder)
+                replace_folder(draft, folder)
             finally:
                 shutil.rmtree(draft, ignore_errors=True)
         except OSError as error:
@@ -341,21 +341,3 @@ def _empty(collector: Collector, graph: str) -> CalibrationError:
 
 def _holds_anything(folder: Path) -> bool:
     return not folder.is_dir() or any(folder.iterdir())
-
-
-def _take_place(draft: Path, folder: Path) -> None:
-    for path in draft.iterdir():
-        sync(path)
-    sync(draft)
-    old = folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        folder.rename(old)
-    try:
-        draft.rename(folder)
-    except OSError:
-        if old.exists():
-            old.rename(folder)
-        raise
-    sync(folder.parent)
-    shutil.rmtree(old, ignore_errors=True)

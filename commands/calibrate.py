@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from thermedge.calibration.clips import ClipRef
     from thermedge.calibration.rollout import Footage
     from thermedge.evaluation.sequences import Sequence
-    from thermedge.geometry import Box
     from thermedge.runtime.start import Chooser
 
 _EPILOG = """\
@@ -218,7 +217,9 @@ def _plain(args: argparse.Namespace, name: str) -> Footage:
 
         footage.truth = read_boxes(args.labels)
     elif args.init:
-        footage.init = _box(args.init)
+        from thermedge.commands.track_camera import box_of
+
+        footage.init = box_of(args.init)
     elif args.auto:
         footage.choose = _chooser(args.auto)
     elif is_recording(Path(name)):
@@ -237,17 +238,3 @@ def _chooser(how: str) -> Callable[[], Chooser]:
     from thermedge.runtime.start import AutoChooser, How
 
     return lambda: AutoChooser(cast(How, how), timeout_s=float("inf"))
-
-
-def _box(text: str) -> Box:
-    from thermedge.errors import TargetError
-    from thermedge.geometry import Box
-
-    try:
-        x, y, w, h = (float(part) for part in text.split(","))
-    except ValueError as error:
-        raise TargetError(
-            f"--init {text!r} is not four numbers with commas between them.",
-            "Give the target's box in px, for example --init 120,80,24,16",
-        ) from error
-    return Box(x, y, w, h)

@@ -12,7 +12,7 @@ from pathlib import Path
 from thermedge import bundle
 from thermedge.bundle import Bundle
 from thermedge.errors import BundleError
-from thermedge.files import sha256_of, sync
+from thermedge.files import replace_folder, sha256_of
 from thermedge.manifest import Manifest
 
 Finish = Callable[[Path, Manifest], Manifest]
@@ -83,7 +83,7 @@ def write(folder: Path, fill: Callable[[Path], Manifest], finish: Finish) -> Man
         manifest = _listed(draft, finish(draft, _listed(draft, fill(draft))))
         (draft / bundle.MANIFEST).write_text(bundle.manifest_text(manifest), encoding="utf-8")
         bundle.read(draft)
-        _take_place(draft, folder)
+        replace_folder(draft, folder)
     except OSError as error:
         raise BundleError(
             f"{folder} can't be completed: {error.strerror}.",
@@ -105,21 +105,3 @@ def _check_target(folder: Path) -> None:
         raise BundleError(
             f"{folder} exists and is not a bundle.", "Choose another name with -o: nothing is lost."
         )
-
-
-def _take_place(draft: Path, folder: Path) -> None:
-    for path in draft.iterdir():
-        sync(path)
-    sync(draft)
-    old = folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        folder.rename(old)
-    try:
-        draft.rename(folder)
-    except OSError:
-        if old.exists():
-            old.rename(folder)
-        raise
-    sync(folder.parent)
-    shutil.rmtree(old, ignore_errors=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from thermedge.files import replacing, sha256_of, sync
+from thermedge.files import replace_folder, replacing, sha256_of, sync
 
 
 def test_the_new_content_takes_the_place_of_the_old(tmp_path: Path) -> None:
@@ -65,6 +65,36 @@ def test_the_file_is_as_readable_as_any_other_new_file(
 def test_a_missing_folder_is_an_error_of_the_system(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), replacing(tmp_path / "missing" / "new"):
         pass
+
+
+def test_a_folder_takes_the_place_of_another(tmp_path: Path) -> None:
+    draft, folder = tmp_path / "draft", tmp_path / "folder"
+    for each, text in ((draft, "new"), (folder, "old")):
+        each.mkdir()
+        (each / text).write_text(text)
+    replace_folder(draft, folder)
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+    assert [path.name for path in folder.iterdir()] == ["new"]
+
+
+def test_a_folder_that_cannot_be_replaced_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draft, folder = tmp_path / "draft", tmp_path / "folder"
+    draft.mkdir()
+    folder.mkdir()
+    (folder / "old").write_text("old")
+    rename = Path.rename
+
+    def refuse(self: Path, target: Path) -> Path:
+        if self == draft:
+            raise OSError("no")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(OSError, match="no"):
+        replace_folder(draft, folder)
+    assert (folder / "old").read_text() == "old"
 
 
 def test_a_file_and_a_folder_can_be_synced(tmp_path: Path) -> None:
