@@ -33,7 +33,10 @@ class Scene:
         self._x += 0 if mode == WAITING else SPEED
         if mode == FROZEN:
             return self._last
-        noise = self._noise[number % len(self._noise)]
+        # Rolled: a picture that comes again after eight others would be a closed shutter to a
+        # tracker that is eight times slower than the camera, as an imitated machine is.
+        turn, place = divmod(number, len(self._noise))
+        noise = np.roll(self._noise[place], turn, axis=0)
         if mode == UNIFORM:
             return (GROUND + 100 + noise).astype(np.uint16)
         picture = self._ground + noise + (180 if mode == SHIFTED else 0)
