@@ -40,6 +40,8 @@ def test_nobody_else_may_read_it_afterwards(rootfs):
 def test_the_same_value_twice_is_no_error(rootfs):
     for _ in range(2):
         password.put(rootfs, "tracker", "$6$new$hash")
+    expected = SHADOW.replace("$1$old$hash", "$6$new$hash")
+    assert (rootfs / "etc/shadow").read_text() == expected
 
 
 def test_a_user_who_is_missing_is_told(rootfs):
