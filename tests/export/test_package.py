@@ -8,9 +8,9 @@ import subprocess
 import pytest
 
 import thermedge
-from thermedge import bundle
+from thermedge import bundle, files
 from thermedge.errors import BundleError, RecipeError, ThermedgeError
-from thermedge.export import copies, graph, package, parity, settings
+from thermedge.export import graph, package, parity, settings
 from thermedge.files import sha256_of
 from thermedge.models import checkpoint as checkpoints
 from thermedge.models.stdtrack import SIZES
@@ -120,7 +120,7 @@ def full_disk(*arguments):
         (graph, "to_onnx", full_disk, BundleError),
         (parity, "LIMIT", 0.0, ThermedgeError),
         (package, "model_card", full_disk, BundleError),
-        (copies, "sync", full_disk, BundleError),
+        (files, "sync", full_disk, BundleError),
     ],
 )
 def test_a_failed_export_leaves_the_old_bundle_and_nothing_else(

@@ -131,12 +131,10 @@ def test_every_run_has_a_folder_of_its_own(tmp_path):
 
 
 def used_bytes(folder):
-    """Return what recordings take; the writer may delete a file while this looks."""
-    total = 0
-    for path in folder.rglob("*.frames"):
+    """Return what recordings take; the writer may delete files and folders while this looks."""
+    while True:
         with suppress(FileNotFoundError):
-            total += path.stat().st_size
-    return total
+            return sum(path.stat().st_size for path in folder.rglob("*.frames"))
 
 
 def test_the_quota_holds_over_all_runs_and_the_newest_frames_stay(tmp_path):
