@@ -58,8 +58,10 @@ class Running:
         self.slowest_s = 0.0  # of what the loop gives to the preview
         self._box = NO_BOX
         self.pause, self._end = threading.Event(), threading.Event()
+        self._runs = threading.Event()  # the first frame is published
         self._thread = threading.Thread(target=self._loop)
         self._thread.start()
+        assert self._runs.wait(20)
 
     def _loop(self):
         index = 0
@@ -78,6 +80,7 @@ class Running:
             self.preview.frame(track, self.summary)
             self.slowest_s = max(self.slowest_s, time.perf_counter() - before)
             self.control.publish(track, self.summary)
+            self._runs.set()
             index += 1
 
     def _obey(self, asked, frame):
