@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
     from thermedge.profiling.board_watch import BoardWatch
+    from thermedge.profiling.latency import Figures
     from thermedge.profiling.report import Profile
     from thermedge.profiling.runs import Run, Target
     from thermedge.profiling.subjects import Opened, Subject
@@ -33,6 +34,7 @@ reports (--out, as often as wanted; profile.html where none is named):
   r.html    tables and drawings in one file
   r.jsonl   the same figures, one JSON object per line
   r.csv     the times of every frame, for `thermedge evaluate --latencies`
+Ctrl-C ends the run and still writes them, without layers and accuracy (exit status 130).
 """
 
 
@@ -101,6 +103,7 @@ def run(args: argparse.Namespace) -> int:
     from rich.console import Console
 
     from thermedge.bundles import find
+    from thermedge.commands import INTERRUPTED
     from thermedge.commands.track_report import journal
     from thermedge.profiling import outputs, realtime, subjects
 
@@ -120,7 +123,7 @@ def run(args: argparse.Namespace) -> int:
     for path in paths:
         outputs.write(profile, path)
         console.print(f"wrote {path}", highlight=False, soft_wrap=True)
-    return 0
+    return INTERRUPTED if profile.was_stopped else 0
 
 
 def _measured(args: argparse.Namespace, chosen: list[Subject], console: Console) -> Profile:
@@ -149,12 +152,25 @@ def _measured(args: argparse.Namespace, chosen: list[Subject], console: Console)
             board,
             watch.moments,
             runs,
-            [one.figures(args.warm_up) for one in runs],
+            _figures(runs, args.warm_up),
             args.warm_up,
             notes=_notes(args, runs, source),
         )
-        _add_more(args, profile, ready, status.update)
+        _add_what_runs_say(args, profile)
+        if not profile.was_stopped:  # who presses Ctrl-C does not wait for more measurements
+            _add_more(args, profile, ready, status.update)
     return profile
+
+
+def _figures(runs: list[Run], warm_up: int) -> list[Figures]:
+    from thermedge.errors import SourceError
+
+    try:
+        return [one.figures(warm_up) for one in runs]
+    except SourceError:
+        if runs[0].was_stopped:  # too early for any figure: nothing is to be told
+            raise KeyboardInterrupt from None
+        raise
 
 
 def _watch(args: argparse.Namespace, opened: ExitStack) -> BoardWatch:
@@ -200,15 +216,19 @@ def _runs(args: argparse.Namespace, ready: list[Opened]) -> tuple[list[Run], dic
     return [replace(run, loading_ms=one.loading_ms) for run, one in pairs], where
 
 
-def _add_more(
-    args: argparse.Namespace, profile: Profile, ready: list[Opened], show: Callable[[str], None]
-) -> None:
-    """Add what rests on the runs, or is measured after them."""
-    from thermedge.profiling import compare, layers, roofline, sustained
+def _add_what_runs_say(args: argparse.Namespace, profile: Profile) -> None:
+    """Add what rests on several runs, or on the parts of one."""
+    from thermedge.errors import SourceError
+    from thermedge.profiling import compare, sustained
 
     if len(profile.runs) > 1:
         first, second = profile.runs
-        profile.ratios = [compare.ratio(second, first, warm_up=args.warm_up)]
+        try:
+            profile.ratios = [compare.ratio(second, first, warm_up=args.warm_up)]
+        except SourceError as error:
+            if not profile.was_stopped:
+                raise
+            profile.notes.append(error.problem)
     if args.minutes:
         rows = profile.runs[0].times.rows()
         profile.parts = sustained.parts(rows, profile.moments, warm_up=args.warm_up)
@@ -217,6 +237,14 @@ def _add_more(
                 "Beginning and end are not told apart: there are too few frames after the "
                 "warm-up, or the clock stepped backwards."
             )
+
+
+def _add_more(
+    args: argparse.Namespace, profile: Profile, ready: list[Opened], show: Callable[[str], None]
+) -> None:
+    """Add what is measured after the runs."""
+    from thermedge.profiling import layers, roofline
+
     if not args.no_layers:
         show("timing layers")
         for one in ready:
@@ -248,7 +276,11 @@ def _notes(args: argparse.Namespace, runs: list[Run], source: dict[str, str]) ->
     notes = []
     passes = runs[0].passes
     frames = sum(runs[0].states.values())  # of all passes; the oldest may not be kept
-    if args.minutes:  # a source that ends is opened again
+    if runs[0].was_stopped:
+        notes.append(
+            f"Ctrl-C ended the run after {frames} frames; layers and accuracy were left out."
+        )
+    elif args.minutes:  # a source that ends is opened again
         if frames == args.max_frames:
             notes.append(
                 f"--max-frames ended the run before its {args.minutes:g} minutes were over."

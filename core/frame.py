@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -29,8 +29,8 @@ class Kelvin:
 class Frame:
     """One frame as the sensor delivered it.
 
-    `counts` is borrowed from the source and is overwritten by the next frame; copy
-    what must outlive it.
+    `counts` is borrowed from the source and is overwritten by the next frame; `copy` the
+    frame that must outlive it.
     """
 
     counts: Counts  # (H, W) uint8 or uint16, borrowed
@@ -52,3 +52,8 @@ class Frame:
     def height_px(self) -> int:
         """Rows of the picture."""
         return int(self.counts.shape[0])
+
+    def copy(self) -> Frame:
+        """Return it with pictures of its own, which stay."""
+        visible = None if self.visible is None else self.visible.copy()
+        return replace(self, counts=self.counts.copy(), visible=visible)

@@ -52,7 +52,9 @@ def ratio(run: Run, to: Run, *, warm_up: int, seed: int = 0) -> Ratio:
 
 
 def _both_in_sight(one: Floats, other: Floats, warm_up: int) -> tuple[Floats, Floats]:
-    keep = np.ones(len(one), bool)
+    shared = min(len(one), len(other))  # Ctrl-C may come when one has seen a frame more
+    one, other = one[:shared], other[:shared]
+    keep = np.ones(shared, bool)
     for rows in (one, other):
         in_sight = np.isin(rows[:, COLUMNS.index("state")], _MEASURED)
         keep &= in_sight & are_updates(rows) & are_warm(rows, warm_up)

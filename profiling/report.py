@@ -40,6 +40,11 @@ class Profile:
     notes: list[str] = field(default_factory=list)
 
     @property
+    def was_stopped(self) -> bool:
+        """Whether Ctrl-C ended the runs."""
+        return any(run.was_stopped for run in self.runs)
+
+    @property
     def title(self) -> str:
         """What was run, and whether the figures are worth anything."""
         names = " and ".join(run.name for run in self.runs)

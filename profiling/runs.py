@@ -31,6 +31,7 @@ Target = Box | Chooser
 OpenSource = Callable[[], FrameSource]
 ChooseTarget = Callable[[FrameSource], Target]
 LEAST_FRAMES = 30  # steady ones: fewer say nothing about a tracker's pace
+TURN = 10  # frames that one tracker follows before the next one does: see in_turns
 
 
 @dataclass(slots=True)
@@ -42,6 +43,7 @@ class Run:
     loading_ms: float | None = None
     states: dict[str, int] = field(default_factory=dict)
     passes: int = 1  # over its sources
+    was_stopped: bool = False  # by Ctrl-C: the frames until then count
     in_loop: bool = True  # reading included; else in turns with others on the same frames
 
     def add(self, track: Track) -> None:
@@ -98,7 +100,7 @@ def in_loop(
     Raises:
         ThermedgeError: Of the source, the tracker or a sink.
     """
-    summary, passes = RecordedSummary(), 0
+    summary, passes, was_stopped = RecordedSummary(), 0, False
     until = time.monotonic() + 60 * minutes
 
     def watched(track: Track, seen: Summary) -> None:
@@ -125,11 +127,13 @@ def in_loop(
                 )
             except _Over:
                 is_over = True
-        if summary.frames == before:
+            except KeyboardInterrupt:
+                is_over = was_stopped = True
+        if summary.frames == before and not was_stopped:
             raise SourceError("The source has no frame.", "Give one that has frames.")
         is_enough = max_frames is not None and summary.frames >= max_frames
         is_over = is_over or is_enough or not minutes
-    return Run(name, summary.times, states=summary.states, passes=passes)
+    return Run(name, summary.times, states=summary.states, passes=passes, was_stopped=was_stopped)
 
 
 class _Over(Exception):  # noqa: N818  no error: the time is up
@@ -156,11 +160,14 @@ def in_turns(
     *,
     rounds: int = 1,
     max_frames: int | None = None,
+    turn: int = TURN,
     runs: Sequence[Run] = (),
 ) -> list[Run]:
-    """Let every tracker see each frame before the next one comes, in changing order.
+    """Let every tracker follow the same few frames before the next few come, in changing order.
 
-    What slows the machine down then slows all of them down, and their ratios stay.
+    What slows the machine down then slows all of them down, and their ratios stay. With turns
+    of one frame, each would find the caches full of what the others left there: that is no
+    tracker's life, and costs quick ones most.
 
     Args:
         trackers: By name; started anew in each round.
@@ -168,6 +175,7 @@ def in_turns(
         choose: Returns what to follow in a source: all start on the same frame.
         rounds: How often to go over the source.
         max_frames: Per round.
+        turn: How many frames.
         runs: Of earlier calls with the same trackers, to go on with.
 
     Raises:
@@ -183,11 +191,18 @@ def in_turns(
                     "Record it (track-camera --record FOLDER), then compare on the folder.",
                 )
             frames = _awaited(islice(source, max_frames), choose(source), found)
-            for place, (frame, start) in enumerate(frames):
-                for which in _turned(len(found), number + place):
-                    found[which].add(_timed(ready[which], frame, start))
+            try:
+                for place, some in enumerate(_parts(frames, turn)):
+                    for which in _turned(len(found), number + place):
+                        for frame, start in some:
+                            found[which].add(_timed(ready[which], frame, start))
+            except KeyboardInterrupt:
+                for run in found:
+                    run.was_stopped = True
         for run in found:
             run.passes += 1
+        if found[0].was_stopped:
+            break
     return found
 
 
@@ -214,6 +229,14 @@ def _awaited(
             run.add(Track(NO_BOX, 0.0, "idle", frame.index, frame.timestamp_ns, 0, {}))
     if not is_started and not isinstance(target, Box):
         raise target.failed()
+
+
+def _parts(
+    frames: Iterator[tuple[Frame, Box | None]], length: int
+) -> Iterator[list[tuple[Frame, Box | None]]]:
+    """Yield `length` frames at a time, copied: a source may use a frame's memory again."""
+    while some := [(frame.copy(), start) for frame, start in islice(frames, length)]:
+        yield some
 
 
 def _turned(count: int, by: int) -> list[int]:

@@ -138,7 +138,7 @@ class _Pilot:
         begun = self._resume(frame)
         for asked in [asked for some in self._orders for asked in some.take(frame)]:
             if isinstance(asked.order, Snapshot):
-                asked.done(_copied(frame))
+                asked.done(frame.copy())
             elif isinstance(asked.order, Start):
                 if self._is_live and frame.shutter == "closed":
                     self._waiting.append((asked, frame.timestamp_ns))
@@ -225,11 +225,6 @@ class _Pilot:
 
 def _idle(frame: Frame) -> Track:
     return Track(NO_BOX, 0.0, "idle", frame.index, frame.timestamp_ns, 0, {})
-
-
-def _copied(frame: Frame) -> Frame:
-    visible = None if frame.visible is None else frame.visible.copy()
-    return replace(frame, counts=frame.counts.copy(), visible=visible)
 
 
 def _tell(events: Iterable[Event]) -> None:

@@ -2,12 +2,16 @@
 
 import csv
 import json
+import signal
 from pathlib import Path
 
 import pytest
 
 from thermedge.commands import main
+from thermedge.frame import Frame
 from thermedge.profiling.latency import FrameTimes
+from thermedge.runtime.track import Track
+from thermedge.runtime.tracker import Tracker
 
 SCENE = "synthetic:frames=60,size=128x96"
 
@@ -169,3 +173,54 @@ def test_a_recording_needs_a_target(tmp_path: Path, capsys: pytest.CaptureFixtur
     cv2.imwrite(str(tmp_path / "0.png"), np.zeros((96, 128), np.uint16))
     assert profile(source=str(tmp_path)) == 2
     assert "--init is missing" in capsys.readouterr().err
+
+
+def stopping(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
+    """Let Ctrl-C come in the update of a certain number."""
+    update, seen = Tracker.update, []
+
+    def interrupted(tracker: Tracker, frame: Frame) -> Track:
+        seen.append(frame.index)
+        if len(seen) == after:
+            signal.raise_signal(signal.SIGINT)
+        return update(tracker, frame)
+
+    monkeypatch.setattr(Tracker, "update", interrupted)
+
+
+@pytest.mark.parametrize("minutes", [(), ("--minutes", 5)])
+def test_ctrl_c_ends_a_run_whose_report_is_still_written(
+    minutes: tuple[object, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    stopping(monkeypatch, after=50)
+    arguments = ("--backend", "ort", "--warm-up", 5, "--accuracy", *minutes)
+    assert profile(*arguments, "--out", "r.jsonl", "--out", "r.html") == 130
+    assert "Ctrl-C ended the run after 50 frames" in capsys.readouterr().out
+    assert "Ctrl-C ended the run" in Path("r.html").read_text()
+    (run,) = [line for line in lines("r.jsonl") if line["kind"] == "run"]
+    assert run["frames"] == 50 - 1 - 5
+    assert "layer" not in {line["kind"] for line in lines("r.jsonl")}
+
+
+def test_ctrl_c_in_the_middle_of_a_comparison_keeps_its_pairs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stopping(monkeypatch, after=100)  # of both: one has seen a frame more
+    arguments = ("--compare", "ort", "openvino", "--warm-up", 5, "--rounds", 9)
+    assert profile(*arguments, "--out", "r.jsonl") == 130
+    told = lines("r.jsonl")
+    runs = [line["frames"] for line in told if line["kind"] == "run"]
+    assert sum(runs) == 99 - 2 * 5
+    (ratio,) = [line for line in told if line["kind"] == "ratio"]
+    assert ratio["frames"] <= min(runs)
+
+
+def test_ctrl_c_before_there_is_any_figure_writes_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stopping(monkeypatch, after=10)
+    assert profile("--backend", "ort", "--out", "r.jsonl") == 130
+    assert capsys.readouterr().err.endswith("interrupted\n")
+    assert not Path("r.jsonl").exists()

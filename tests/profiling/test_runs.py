@@ -68,16 +68,40 @@ def turns(*names: str, count: int = 40, **options: Any) -> tuple[list[runs.Run],
     return found, seen
 
 
-def test_every_tracker_sees_a_frame_before_the_next_one_comes() -> None:
-    found, seen = turns("a", "b", "c")
-    for index in range(40):
-        assert {name for name, at in seen[3 * index : 3 * index + 3] if at == index} == {*"abc"}
+@pytest.mark.parametrize("turn", [1, 7, runs.TURN])
+def test_every_tracker_follows_some_frames_before_the_next_come(turn: int) -> None:
+    found, seen = turns("a", "b", "c", turn=turn)
+    for first in range(0, 40, turn):
+        some = range(first, min(first + turn, 40))
+        told = seen[3 * first : 3 * (first + len(some))]
+        names = [name for name, _ in told[:: len(some)]]
+        assert sorted(names) == ["a", "b", "c"]
+        assert told == [(name, index) for name in names for index in some]
     assert [run.name for run in found] == ["a", "b", "c"]
+
+
+def test_frames_of_one_turn_stay_though_the_source_uses_their_memory_again() -> None:
+    class Ring(Clip):
+        def __iter__(self) -> Iterator[Frame]:
+            counts = np.zeros((8, 8), np.uint16)
+            for index in range(40):
+                counts.fill(index)
+                yield Frame(counts, index, index)
+
+    seen: list[int] = []
+
+    class Looking(Scripted):
+        def update(self, frame: Frame) -> Track:
+            seen.append(int(frame.counts[0, 0]))
+            return super().update(frame)
+
+    runs.in_turns({"a": Looking("a", [])}, lambda: Ring(40), lambda source: BOX)
+    assert seen == list(range(40))
 
 
 @pytest.mark.parametrize("names", ["ab", "abc", "abcd"])
 def test_nobody_is_always_first(names: str) -> None:
-    _, seen = turns(*names, count=60)
+    _, seen = turns(*names, count=60, turn=1)
     firsts = [seen[len(names) * index][0] for index in range(60)]
     assert max(firsts.count(name) for name in names) <= 60 / len(names) * 1.5
 
