@@ -1,9 +1,10 @@
-"""How hypothesis behaves here, and one run from a recipe to a bundle that many tests look at."""
+"""How hypothesis and Ctrl-C behave here, and one run from a recipe to a bundle that many tests look at."""
 
 import contextlib
 import importlib.util
 import io
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,9 @@ settings.load_profile("thermedge")
 
 # Before torch is imported: on a busy machine, threads that wait for each other cost most.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A shell lets what it runs in the background ignore Ctrl-C; some tests press it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 RECIPE = """\
 name = "two_steps"
