@@ -1,4 +1,4 @@
-"""How hypothesis and Ctrl-C behave here, and one run from a recipe to a bundle that many tests look at."""
+"""Hypothesis, Ctrl-C, and one run from a recipe to a bundle that many tests look at."""
 
 import contextlib
 import importlib.util
