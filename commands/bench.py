@@ -27,8 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         action="append",
         metavar="FOLDER",
-        help="sequences to run on, may be given again; "
-        "default: the validation recordings beside the checkout",
+        help="sequences to run on, may be given again; default: the validation recordings "
+        "beside the checkout, and generated scenes in which the target's size changes",
     )
     parser.add_argument(
         "--bundle",
@@ -60,12 +60,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run everybody over the same frames, and print the tables."""
-    from thermedge.evaluation import datasets
+    from thermedge.evaluation import changing_size, datasets
 
     data = [datasets.read(folder) for folder in args.data or _recordings()]
     status = 0
     if args.only != "time":
-        status = _print_accuracy(args, data)
+        scenes = [] if args.data else [changing_size.data_set()]
+        status = _print_accuracy(args, data + scenes)
     if args.only != "accuracy":
         from thermedge.commands import bench_times
 

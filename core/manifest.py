@@ -57,7 +57,7 @@ class LoopSpec:
     sure_score: float  # at or above: state "tracking"
     accept_score: float  # at or above: the box moves; below: the target is missing
     size_step: float  # share of a new size measurement taken per frame, (0, 1]
-    size_prior: float  # how far the size is expected to leave the first one, ln
+    size_prior: float  # how far the size is expected to leave the first one, ln, until it does
     velocity_step: float  # share of a new centre step taken into the velocity, (0, 1]
     scan_after_frames: int  # missing frames before the rest of the frame is scanned
     # Scan windows looked at per missing frame. With the usual window, and one closer look at

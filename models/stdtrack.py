@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from thermedge.manifest import CropSpec
-from thermedge.models.fuse import norm_into_next
+from thermedge.models.fuse import norm_into_next, stacked
 from thermedge.models.layers.correlation import cellwise_correlation, depthwise_correlation
 from thermedge.models.layers.rep_conv import RepConv
 from thermedge.models.layers.tokens import TokenFusion, TokenMask
@@ -129,13 +129,13 @@ class StdTrack(TrackerNet):
         self.first_token = nn.Linear(c.features, c.head)
         self.fusion = TokenFusion(c.head, c.heads)
         self.mask = TokenMask(c.head)
-        self.score_tower = RepConv(c.head, c.head, kernels=(1, 3))
-        self.box_tower = RepConv(c.head, c.head, kernels=(1, 3))
+        self.tower = RepConv(c.head, c.head, kernels=(1, 3))
         self.score = nn.Conv2d(c.head, 1, 1)
         self.box = nn.Conv2d(c.head, 6, 1)
         nn.init.constant_(self.score.get_parameter("bias"), -4.0)  # few cells hold the target
         nn.init.normal_(self.box.weight, std=0.01)
         nn.init.zeros_(self.box.get_parameter("bias"))
+        self.both: nn.Conv2d | None = None  # score and box in one, once they are folded
 
     @property
     def state_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -219,9 +219,11 @@ class StdTrack(TrackerNet):
         }
 
     def folded(self) -> None:
-        """Fold the norm of the responses into the 1x1 mix behind it."""
+        """Fold the norm of the responses into the 1x1 mix behind it; read score and box at once."""
         self.mix[0] = norm_into_next(self.response_norm, self.mix[0])  # type: ignore[index,operator]
         self.response_norm = nn.Identity()  # type: ignore[assignment]
+        self.both = stacked([self.score, self.box])
+        del self.score, self.box
 
     def _compared(self, window: Tensor, kernel: Tensor, cells: Tensor) -> Tensor:
         features = self.trunk(window)
@@ -238,9 +240,12 @@ class StdTrack(TrackerNet):
 
     def _head(self, shared: Tensor, mask: Tensor, token: Tensor) -> Maps:
         raised = shared * (1 + mask.sigmoid())
-        box = self.box(self.box_tower(raised))
-        score = self.score(self.score_tower(raised))
-        return Maps(score, box[:, :2], box[:, 2:4], box[:, 4:], mask, token)
+        told = self.tower(raised)
+        if self.both is None:
+            both = torch.cat([self.score(told), self.box(told)], 1)
+        else:
+            both = self.both(told)
+        return Maps(both[:, :1], both[:, 1:3], both[:, 3:5], both[:, 5:], mask, token)
 
 
 def _centre(features: Tensor, side: int) -> Tensor:

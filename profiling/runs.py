@@ -31,7 +31,8 @@ Target = Box | Chooser
 OpenSource = Callable[[], FrameSource]
 ChooseTarget = Callable[[FrameSource], Target]
 LEAST_FRAMES = 30  # steady ones: fewer say nothing about a tracker's pace
-TURN = 10  # frames that one tracker follows before the next one does: see in_turns
+TURN = 100  # frames that one tracker follows before the next one does: see in_turns
+_TURN_BYTES = 1 << 26  # fewer of large frames: all frames of a turn are kept
 
 
 @dataclass(slots=True)
@@ -163,11 +164,11 @@ def in_turns(
     turn: int = TURN,
     runs: Sequence[Run] = (),
 ) -> list[Run]:
-    """Let every tracker follow the same few frames before the next few come, in changing order.
+    """Let every tracker follow the same frames before the next ones come, in changing order.
 
     What slows the machine down then slows all of them down, and their ratios stay. With turns
-    of one frame, each would find the caches full of what the others left there: that is no
-    tracker's life, and costs quick ones most.
+    of one frame, each would find the caches full of what the others left there: that is not
+    how a tracker runs, and costs quick ones most.
 
     Args:
         trackers: By name; started anew in each round.
@@ -175,7 +176,7 @@ def in_turns(
         choose: Returns what to follow in a source: all start on the same frame.
         rounds: How often to go over the source.
         max_frames: Per round.
-        turn: How many frames.
+        turn: How many frames, at most.
         runs: Of earlier calls with the same trackers, to go on with.
 
     Raises:
@@ -235,8 +236,10 @@ def _parts(
     frames: Iterator[tuple[Frame, Box | None]], length: int
 ) -> Iterator[list[tuple[Frame, Box | None]]]:
     """Yield `length` frames at a time, copied: a source may use a frame's memory again."""
-    while some := [(frame.copy(), start) for frame, start in islice(frames, length)]:
-        yield some
+    for frame, start in frames:
+        fitting = min(length, max(_TURN_BYTES // frame.counts.nbytes, 1))
+        others = islice(frames, fitting - 1)
+        yield [(frame.copy(), start), *((other.copy(), None) for other, _ in others)]
 
 
 def _turned(count: int, by: int) -> list[int]:

@@ -45,8 +45,7 @@ class Motion:
             self._vx += share * ((cx - self.cx) / elapsed_s - self._vx)
             self._vy += share * ((cy - self.cy) / elapsed_s - self._vy)
         self.cx, self.cy = cx, cy
-        self._ln_w = self._sized(self._ln_w, found.ln_w - math.log(self._first.w), found.spread_w)
-        self._ln_h = self._sized(self._ln_h, found.ln_h - math.log(self._first.h), found.spread_h)
+        self._take_size(found)
 
     def stop(self) -> None:
         """Forget the velocity: where the target was says nothing about where it goes."""
@@ -67,12 +66,23 @@ class Motion:
         width, height = self._frame_px
         return min(max(cx, 0.0), width - 1.0), min(max(cy, 0.0), height - 1.0)
 
-    def _sized(self, now: float, measured: float, spread: float) -> float:
-        """Blend a measurement (ln of size over the first size) into the present one.
+    def _take_size(self, found: Candidate) -> None:
+        """Blend a measured size into the present one.
 
-        The measurement is first drawn to 0, the first size, as far as its own variance
-        asks against the variance that sizes are expected to have.
+        The measurement is first drawn to the first size, as far as its own variance asks
+        against the variance that sizes are expected to have: small while the target keeps
+        its size, so that an error of the network stays one, and larger the further it has
+        gone from it, so that what comes closer is followed all the way.
         """
-        variance, expected = 2 * spread * spread, self._loop.size_prior**2
-        believed = measured * expected / (expected + variance)
-        return now + self._loop.size_step * (believed - now)
+        expected = self._loop.size_prior**2 + self._ln_w**2 + self._ln_h**2
+        self._ln_w += self._loop.size_step * (
+            _drawn(found.ln_w - math.log(self._first.w), found.spread_w, expected) - self._ln_w
+        )
+        self._ln_h += self._loop.size_step * (
+            _drawn(found.ln_h - math.log(self._first.h), found.spread_h, expected) - self._ln_h
+        )
+
+
+def _drawn(measured: float, spread: float, expected: float) -> float:
+    """Return a measurement (ln of size over the first size), drawn to 0 by its Laplace scale."""
+    return measured * expected / (expected + 2 * spread * spread)

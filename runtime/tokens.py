@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from thermedge.manifest import Manifest
 from thermedge.runtime.backends.base import Tensors
-from thermedge.tokens import age_bucket
+from thermedge.tokens import BUCKET_STARTS, age_bucket
 
 _EMPTY = -1e4  # added to the attention's logits: nothing is seen there
 _PEAK_CELLS = 2  # cells on each side of the peak that belong to it
@@ -54,7 +54,8 @@ class TokenStore:
         np.copyto(self._token, self._next)
         for place in range(self._count):
             self._frames[place] += 1
-            self._show_age(place)
+            if self._frames[place] in BUCKET_STARTS:
+                self._show_age(place)
         quality = peak_quality(self._score)
         if quality < self._min_quality:
             return

@@ -16,6 +16,7 @@ from thermedge.errors import RecipeError
 from thermedge.training.pack import Labelled, Picture
 
 _MIN_SIDE_PX = 3.0  # a smaller box says more about the labeller than about the target
+FIRST_SEED = 1_000_000  # scenes below are for tests and evaluation
 _BOXES_PER_PAIR = 6
 
 _Xywh = tuple[float, float, float, float]
@@ -78,7 +79,7 @@ def from_scenes(scenes: int, frames: int) -> Iterator[Labelled]:
     )
     for seed in range(scenes):
         scaler = Scaler(scaling)
-        spec = random_spec(seed + 1_000_000, num_frames=frames)
+        spec = random_spec(FIRST_SEED + seed, num_frames=frames)
         for number, shot in enumerate(Scene(spec)):
             low, high = scaler.bounds(shot.counts, int(number / spec.rate_hz * 1e9))
             if shot.visible_fraction < 0.4 or min(shot.box.w, shot.box.h) < _MIN_SIDE_PX:

@@ -75,6 +75,28 @@ def test_an_uncertain_size_moves_the_box_less(moving):
     assert 20 < unsure.box.w < sure.box.w < 30
 
 
+def settled(manifest, side, *, spread):
+    """Return the side that a target of 20 px has after it was long measured as `side`."""
+    motion = Motion(manifest.loop, Box.from_center(100, 100, 20, 20), (320, 256))
+    for _ in range(200):
+        motion.take(candidate(100, 100, side=side, spread=spread), elapsed_s=BEAT_S)
+    return motion.box.w
+
+
+def test_small_changes_of_size_are_held_back_and_large_ones_are_followed(manifest):
+    small, large = (settled(manifest, 20 * factor, spread=0.12) for factor in (1.1, 2.0))
+    assert math.log(small / 20) < 0.7 * math.log(1.1)
+    assert math.log(large / 20) > 0.9 * math.log(2.0)
+    assert settled(manifest, 10, spread=0.12) == pytest.approx(400 / large)
+
+
+def test_what_came_closer_goes_back_to_its_first_size(manifest):
+    motion = Motion(manifest.loop, Box.from_center(100, 100, 20, 20), (320, 256))
+    for side in [40] * 60 + [20] * 60:
+        motion.take(candidate(100, 100, side=side, spread=0.12), elapsed_s=BEAT_S)
+    assert motion.box.w == pytest.approx(20, abs=0.1)
+
+
 def test_a_box_never_vanishes(moving):
     motion = moving()
     for _ in range(60):
