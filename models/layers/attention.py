@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 
@@ -41,6 +42,50 @@ class Attention(nn.Module):
         result: Tensor = self.out(seen.flatten(2))
         return result
 
+    def folded(self) -> FoldedAttention:
+        """Return the same function with nothing left to compute for each key."""
+        return FoldedAttention(self)
+
     def _split(self, x: Tensor) -> Tensor:
         batch, count, channels = x.shape
         return x.reshape(batch, count, self.heads, channels // self.heads).transpose(1, 2)
+
+
+class FoldedAttention(nn.Module):
+    """An attention whose projections of keys and values act on the queries instead.
+
+    A logit q . (K k) is (K^T q) . k, and the weighted sum of V v is V of the weighted sum, so
+    each head needs a C x C matrix before and after, and none per key. It is less work where
+    the queries are few and the keys are many, as for a token that looks at all cells of a frame.
+
+    Args:
+        attention: What it is to equal.
+    """
+
+    @torch.no_grad()
+    def __init__(self, attention: Attention) -> None:
+        super().__init__()
+        self.heads = heads = attention.heads
+        channels = attention.out.out_features
+        wide = heads * channels
+        self.ask = nn.Linear(channels, wide)
+        self.tell = nn.Linear(wide, channels)
+        query, key, value, out = attention.query, attention.key, attention.value, attention.out
+        keys = key.weight.unflatten(0, (heads, -1))  # (heads, C / heads, C)
+        scale = keys.shape[1] ** -0.5
+        asks = keys.transpose(1, 2) @ query.weight.unflatten(0, (heads, -1)) * scale
+        self.ask.weight.copy_(asks.flatten(0, 1))
+        shift = keys.transpose(1, 2) @ query.bias.unflatten(0, (heads, -1))[..., None] * scale
+        self.ask.bias.copy_(shift.flatten())
+        outs = out.weight.unflatten(1, (heads, -1)).transpose(0, 1)  # (heads, C, C / heads)
+        tells = outs @ value.weight.unflatten(0, (heads, -1))
+        self.tell.weight.copy_(tells.transpose(0, 1).flatten(1))
+        self.tell.bias.copy_(out.bias + out.weight @ value.bias)
+
+    def forward(self, queries: Tensor, keys: Tensor) -> Tensor:
+        """Map (B, Q, C) queries over (B, K, C) keys to (B, Q, C)."""
+        batch, count, channels = queries.shape
+        asked = self.ask(queries).reshape(batch, count * self.heads, channels)
+        seen = (asked @ keys.transpose(1, 2)).softmax(-1) @ keys
+        told: Tensor = self.tell(seen.reshape(batch, count, self.heads * channels))
+        return told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from thermedge.models.layers.attention import Attention
@@ -30,7 +31,7 @@ class TokenFusion(nn.Module):
         self.norm_seen = nn.LayerNorm(channels)
         self.norm_out = nn.LayerNorm(channels)
         self.among = Attention(channels, heads)
-        self.into_frame = Attention(channels, heads)
+        self.into_frame: nn.Module = Attention(channels, heads)
         self.into_store = Attention(channels, heads)
         self.feed = nn.Sequential(
             nn.Linear(channels, 2 * channels), nn.ReLU(), nn.Linear(2 * channels, channels)
@@ -57,6 +58,12 @@ class TokenFusion(nn.Module):
         result: Tensor = self.norm_out(token)  # bounded, however long it is carried
         return result
 
+    def plain(self) -> TokenFusion:
+        """Return it with the one query folded into the frame's many keys, in place."""
+        assert isinstance(self.into_frame, Attention)
+        self.into_frame = self.into_frame.folded()
+        return self
+
 
 class TokenMask(nn.Module):
     """Say at which cells the features agree with the token.
@@ -76,4 +83,39 @@ class TokenMask(nn.Module):
         height, width = features.shape[-2:]
         cells = self.query(features).flatten(2)
         logits: Tensor = (self.key(token) @ cells) * self.scale
+        return logits.reshape(len(features), 1, height, width)
+
+    def plain(self) -> FoldedMask:
+        """Return the same function with nothing left to compute for each cell but a product."""
+        return FoldedMask(self)
+
+
+class FoldedMask(nn.Module):
+    """A mask whose projection of the cells acts on the token instead: see FoldedAttention.
+
+    Args:
+        mask: What it is to equal.
+    """
+
+    @torch.no_grad()
+    def __init__(self, mask: TokenMask) -> None:
+        super().__init__()
+        query, key = mask.query, mask.key
+        channels = key.in_features
+        self.ask = nn.Linear(channels, channels)
+        self.shift = nn.Linear(channels, 1)
+        weight, bias = (
+            query.weight[:, :, 0, 0] * mask.scale,
+            query.get_parameter("bias") * mask.scale,
+        )
+        self.ask.weight.copy_(weight.T @ key.weight)
+        self.ask.bias.copy_(weight.T @ key.bias)
+        self.shift.weight.copy_((bias @ key.weight)[None])
+        self.shift.bias.copy_((bias @ key.bias)[None])
+
+    def forward(self, features: Tensor, token: Tensor) -> Tensor:
+        """Map (B, C, H, W) and (B, 1, C) to logits (B, 1, H, W)."""
+        height, width = features.shape[-2:]
+        cells = features.flatten(2).transpose(1, 2)
+        logits = cells @ self.ask(token).transpose(1, 2) + self.shift(token)
         return logits.reshape(len(features), 1, height, width)

@@ -35,3 +35,10 @@ def test_a_hidden_key_changes_nothing(attention):
     bias = torch.zeros(1, 1, 7)
     bias[..., 5:] = -1e4
     torch.testing.assert_close(attention(queries, keys, bias), attention(queries, keys[:, :5]))
+
+
+@pytest.mark.parametrize("queries", [1, 5])
+@torch.no_grad()
+def test_folded_it_is_the_same_function(attention, queries):
+    queries, keys = torch.randn(2, queries, 12), torch.randn(2, 7, 12)
+    torch.testing.assert_close(attention.folded()(queries, keys), attention(queries, keys))

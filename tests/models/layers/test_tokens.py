@@ -60,3 +60,13 @@ def test_the_mask_is_high_where_the_features_agree_with_the_token():
     logits = mask(features, features[0, :, 1, 3][None, None])
     assert logits.shape == (1, 1, 3, 5)
     assert logits[0, 0, 1, 3] == logits.max() == 30 / 2
+
+
+@torch.no_grad()
+def test_folded_fusion_and_mask_are_the_same_functions():
+    torch.manual_seed(3)
+    fusion, mask = TokenFusion(8, 2).eval(), TokenMask(8).eval()
+    known, features = parts(), torch.randn(2, 8, 3, 5)
+    expected = fusion(*known), mask(features, torch.ones(2, 1, 8))
+    folded = fusion.plain()(*known), mask.plain()(features, torch.ones(2, 1, 8))
+    torch.testing.assert_close(folded, expected)
