@@ -33,6 +33,7 @@ def run(args: argparse.Namespace, data: list[DataSet]) -> None:
         _print_times(console, folders, args.peer, [clip for one in data for clip in _some(one)])
         for folder in folders:
             _print_footprints(console, folder)
+            _print_own_cost(console, folder)
         _print_capture(console)
     known |= conditions.of_board(told(watch.moments))
     console.print("; ".join(f"{name} {text}" for name, text in known.items()), markup=False)
@@ -92,6 +93,19 @@ def _print_footprints(console: Console, folder: Path) -> None:
             f"{found.disk_bytes / 2**20:.1f}",
         )
     console.print(table)
+
+
+def _print_own_cost(console: Console, folder: Path) -> None:
+    from thermedge.profiling import own_cost
+    from thermedge.profiling.subjects import Subject
+
+    opened = Subject(folder).open()
+    with opened.tracker:
+        cost = own_cost.measure(opened)
+    console.print(
+        f"profiling costs {cost.share:.2%} of the loop: {cost.noting_us:.1f} us beside an update "
+        f"of {cost.update_us:.0f} us, and {cost.looking_us:.0f} us a second for the board's sensors"
+    )
 
 
 def _print_capture(console: Console) -> None:

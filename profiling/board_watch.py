@@ -78,7 +78,7 @@ class BoardWatch:
         self._first: Moment | None = None
 
     def __enter__(self) -> BoardWatch:
-        self._first = self._look()
+        self._first = self.look()
         self._thread.start()
         return self
 
@@ -90,7 +90,7 @@ class BoardWatch:
         if not self._done.is_set():
             self._done.set()
             self._thread.join()
-            self._look()
+            self.look()
 
     @property
     def moments(self) -> list[Moment]:
@@ -102,9 +102,10 @@ class BoardWatch:
 
     def _run(self) -> None:
         while not self._done.wait(self._every_s):
-            self._look()
+            self.look()
 
-    def _look(self) -> Moment:
+    def look(self) -> Moment:
+        """Read the sensors now."""
         moment = Moment(time.perf_counter(), self._read())
         self._moments.append(moment)
         return moment

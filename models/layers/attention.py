@@ -71,14 +71,14 @@ class FoldedAttention(nn.Module):
         self.ask = nn.Linear(channels, wide)
         self.tell = nn.Linear(wide, channels)
         query, key, value, out = attention.query, attention.key, attention.value, attention.out
-        keys = key.weight.unflatten(0, (heads, -1))  # (heads, C / heads, C)
+        keys = key.weight.reshape(heads, -1, channels)  # (heads, C / heads, C)
         scale = keys.shape[1] ** -0.5
-        asks = keys.transpose(1, 2) @ query.weight.unflatten(0, (heads, -1)) * scale
+        asks = keys.transpose(1, 2) @ query.weight.reshape(heads, -1, channels) * scale
         self.ask.weight.copy_(asks.flatten(0, 1))
-        shift = keys.transpose(1, 2) @ query.bias.unflatten(0, (heads, -1))[..., None] * scale
+        shift = keys.transpose(1, 2) @ query.bias.reshape(heads, -1, 1) * scale
         self.ask.bias.copy_(shift.flatten())
-        outs = out.weight.unflatten(1, (heads, -1)).transpose(0, 1)  # (heads, C, C / heads)
-        tells = outs @ value.weight.unflatten(0, (heads, -1))
+        outs = out.weight.reshape(channels, heads, -1).transpose(0, 1)  # (heads, C, C / heads)
+        tells = outs @ value.weight.reshape(heads, -1, channels)
         self.tell.weight.copy_(tells.transpose(0, 1).flatten(1))
         self.tell.bias.copy_(out.bias + out.weight @ value.bias)
 

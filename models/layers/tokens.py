@@ -117,5 +117,5 @@ class FoldedMask(nn.Module):
         """Map (B, C, H, W) and (B, 1, C) to logits (B, 1, H, W)."""
         height, width = features.shape[-2:]
         cells = features.flatten(2).transpose(1, 2)
-        logits = cells @ self.ask(token).transpose(1, 2) + self.shift(token)
+        logits: Tensor = cells @ self.ask(token).transpose(1, 2) + self.shift(token)
         return logits.reshape(len(features), 1, height, width)
