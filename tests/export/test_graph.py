@@ -71,10 +71,10 @@ def test_only_operators_that_every_engine_knows_are_used(model):
 
 
 def test_no_batch_norm_is_left_and_every_3x3_is_one_convolution(exported):
-    # 7 convolutions of the trunk, the 1x1 ones before the correlation, its own, head, mask.
+    # 7 convolutions of the trunk, the 1x1 ones before the correlation, its own, the head.
     for file, count in (
         (bundle.TEMPLATE_GRAPH, 7 + 2),
-        (bundle.TRACK_GRAPH, 7 + 3 + 1 + 4 + 2 + 1),
+        (bundle.TRACK_GRAPH, 7 + 3 + 1 + 4),
     ):
         kinds = [node.op_type for node in onnx.load(exported[2] / file).graph.node]
         assert "BatchNormalization" not in kinds

@@ -23,8 +23,7 @@ def test_what_reads_the_window_stays_floating(found):
 
 
 def test_what_the_outputs_are_read_from_stays_floating(found):
-    assert reasons(found, "score") == {LAST}
-    assert reasons(found, "box") == {LAST}
+    assert reasons(found, "both") == {LAST}
 
 
 def test_a_token_that_comes_back_with_every_frame_stays_floating(found):

@@ -124,7 +124,7 @@ def test_a_run_goes_on_with_another_number_of_processes_and_the_first_writes(
         assert (saved.step, saved.samples) == (2, 8)
         # The optimiser divides gradients by their size: rounding, where there is no other.
         assert_close(straight.part("model"), saved.part("model"), 1e-2, least=4e-3)
-        assert_close(straight.part("optimizer"), saved.part("optimizer"), 0.1)
+        assert_close(straight.part("optimizer"), saved.part("optimizer"), 0.2)
 
 
 def test_a_batch_that_cannot_be_split_is_refused(recipe_text, data_folder, tmp_path, monkeypatch):
