@@ -33,7 +33,7 @@ class Profile:
     ratios: list[Ratio] = field(default_factory=list)
     layers: dict[str, list[Layer]] = field(default_factory=dict)  # by run
     machine: roofline.Machine | None = None  # bounds the layers of runs on the CPU
-    on_gpu: set[str] = field(default_factory=set)  # runs
+    on_gpu: set[str] = field(default_factory=set)  # runs, bound by their own best layers
     accuracy: dict[str, list[AtRate]] = field(default_factory=dict)  # by run
     accuracy_on: str = ""
     parts: list[Part] = field(default_factory=list)  # of a long run
@@ -69,7 +69,8 @@ def blocks(profile: Profile) -> list[Block]:
         found += [Heading(f"{name}: accuracy at this pace"), accuracy(rates)]
         found.append(Paragraph(_PACE.format(on=profile.accuracy_on)))
     for name, layers in profile.layers.items():
-        machine = None if name in profile.on_gpu else profile.machine
+        on_gpu = name in profile.on_gpu
+        machine = roofline.of_layers(layers) if on_gpu else profile.machine
         found += [Heading(f"{name}: layers"), *_layers(layers, machine)]
     found.append(Heading("Conditions"))
     for topic, values in profile.conditions.items():
@@ -209,8 +210,7 @@ def _layers(layers: list[Layer], machine: roofline.Machine | None) -> Iterator[B
         facts.append(f"bound of the time: {', '.join(shares)}")
         rate = machine.copy_rate(1 << 26) / 1e9
         facts.append(
-            f"this machine, one thread: {peak.macs_per_s / 1e9:.1f} GMAC/s, copies beyond its "
-            f"caches {rate:.1f} GB/s"
+            f"{machine.of}: {peak.macs_per_s / 1e9:.1f} GMAC/s; beyond its caches {rate:.1f} GB/s"
         )
     yield Bullets(facts)
     header = ["layer", "kind", "ms", "share", "MMAC", "kB moved"]

@@ -30,10 +30,11 @@ _ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL",
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What one CPU thread can do here."""
+    """What a processor can do here."""
 
-    macs_per_s: float  # float32, in a product of large matrices
+    macs_per_s: float  # of one CPU thread: float32, in a product of large matrices
     bytes_per_s: dict[int, float]  # of a copy, by the bytes it touches
+    of: str = "this machine, one thread"
 
     def copy_rate(self, moved_bytes: int) -> float:
         """Return the rate of the smallest measured copy that is as large: caches differ."""
@@ -48,6 +49,20 @@ class Machine:
         """
         rates = [layer.macs / (layer.ms / 1e3) for layer in layers if layer.ms > 0]
         return replace(self, macs_per_s=max([self.macs_per_s, *rates]))
+
+
+def of_layers(layers: Iterable[Layer]) -> Machine | None:
+    """Return the best rates that any layer reached, where the processor is not to be measured.
+
+    A bound from below: what a GPU could do beyond that, its own layers do not tell. None where
+    no layer has both a time and traffic.
+    """
+    timed = [layer for layer in layers if layer.ms > 0 and layer.moved_bytes > 0]
+    if not timed:
+        return None
+    macs = max(layer.macs / (layer.ms / 1e3) for layer in timed)
+    rate = max(layer.moved_bytes / (layer.ms / 1e3) for layer in timed)
+    return Machine(macs, {1: rate}, of="the best of this engine's own layers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +101,7 @@ def hint(layer: Layer, machine: Machine) -> Hint:
     if layer.ms <= 0 or not layer.moved_bytes:
         return Hint("", float("nan"))
     seconds: dict[Bound, float] = {
-        "compute": layer.macs / machine.macs_per_s,
+        "compute": layer.macs / machine.macs_per_s if machine.macs_per_s else 0.0,
         "memory": layer.moved_bytes / machine.copy_rate(layer.moved_bytes),
     }
     bound = max(seconds, key=lambda name: seconds[name])

@@ -82,8 +82,17 @@ def test_what_cannot_be_told_is_a_dash() -> None:
 
 def test_layers_on_a_gpu_are_not_judged_by_what_the_cpu_can_do(make_profile: Make) -> None:
     profile = make_profile("a", "b")
-    profile.layers = {name: [Layer("conv", "Conv", 1.0, 10**6, 1000)] for name in "ab"}
-    profile.machine, profile.on_gpu = Machine(1e9, {1 << 26: 1e12}), {"b"}
+    layers = [Layer("conv", "Conv", 1.0, 10**7, 1000), Layer("copy", "Shuffle", 0.5, 0, 4000)]
+    profile.layers = dict.fromkeys("ab", layers)
+    profile.machine, profile.on_gpu = Machine(1e12, {1 << 26: 1e12}), {"b"}
     found = blocks(profile)
-    assert "bound" in under(found, "a: layers").header
-    assert "bound" not in under(found, "b: layers").header
+    of_the_cpu = [["overhead", "1%"], ["overhead", "0%"]]
+    assert [row[-2:] for row in under(found, "a: layers").rows] == of_the_cpu
+    of_its_own = [["compute", "100%"], ["memory", "100%"]]
+    assert [row[-2:] for row in under(found, "b: layers").rows] == of_its_own
+
+
+def test_layers_on_a_gpu_that_tell_no_traffic_have_no_bound(make_profile: Make) -> None:
+    profile = make_profile("a")
+    profile.layers, profile.on_gpu = {"a": [Layer("conv", "Conv", 1.0, 0, 0)]}, {"a"}
+    assert "bound" not in under(blocks(profile), "a: layers").header

@@ -53,6 +53,22 @@ def test_shares_of_time_add_up() -> None:
     assert shares([], MACHINE) == {}
 
 
+def test_where_a_processor_is_not_measured_its_best_layers_bound_the_others() -> None:
+    layers = [layer(1.0, 40_000_000, 1 << 10), layer(1.0, 0, 1 << 20), layer(4.0, 80_000_000, 1)]
+    found = roofline.of_layers([*layers, layer(0.0, 5, 5)])
+    assert found is not None
+    assert (found.macs_per_s, found.copy_rate(1 << 26)) == (40e9, pytest.approx((1 << 20) * 1e3))
+    assert [hint(one, found).bound for one in layers] == ["compute", "memory", "compute"]
+    assert hint(layers[2], found).reached == pytest.approx(0.5)
+
+
+def test_layers_without_arithmetic_are_bound_by_memory_or_nothing() -> None:
+    found = roofline.of_layers([layer(1.0, 0, 1 << 20)])
+    assert found is not None
+    assert hint(layer(2.0, 0, 1 << 20), found).bound == "memory"
+    assert roofline.of_layers([layer(1.0, 100, 0)]) is None
+
+
 def test_this_machine_can_be_measured() -> None:
     found = roofline.measure()
     assert 1e8 < found.macs_per_s < 1e13
