@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -87,7 +89,18 @@ def joined(device: DeviceName) -> Iterator[Processes]:
     dist.init_process_group(backends, timeout=_PATIENCE)
     yield Processes(chosen, rank, count, local_rank, local_count)
     # Not after an error: the others may wait in a sum that will never be complete.
+    dist.barrier()  # nobody leaves while another still talks
     dist.destroy_process_group()
+    if rank:
+        # A thread of gloo that wants the interpreter while it ends aborts the process, and with
+        # it the run: seen with torch 2.13, rarely. The others have nothing left to do.
+        atexit.register(_leave)
+
+
+def _leave() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _is_one_of_many() -> bool:
