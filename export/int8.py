@@ -147,6 +147,7 @@ class _Work:
                 stored=self._request.stored,
             )
             path = folder / graph_file(graph, "int8")
+            del quantized.graph.value_info[:]  # shapes that every engine infers by itself
             path.write_bytes(quantized.SerializeToString(deterministic=True))
 
     def scores(self, kept: tuple[str, ...], precision: str, title: str) -> Scores:
