@@ -27,6 +27,7 @@ VERBS = {
     "flash": ("thermedge.commands.flash", "flash a board so that it boots into tracking"),
     "doctor": ("thermedge.commands.doctor", "say what this machine can run, and what is missing"),
     "train": ("thermedge.commands.train", "train a tracker from a recipe"),
+    "ablate": ("thermedge.commands.ablate", "say what the parts of a network or recipe are worth"),
     "models": ("thermedge.commands.models", "list the trackers, with what they cost and need"),
     "calibrate": ("thermedge.commands.calibrate", "make INT8's data out of recordings"),
     "export": ("thermedge.commands.export", "turn a checkpoint into a bundle"),

@@ -18,7 +18,7 @@ from thermedge.runtime.sources.base import FrameSource
 from thermedge.runtime.sources.synthetic import SyntheticSource
 
 GROUP = "changing size (generated)"
-_SEEDS = range(24)
+MOST_SCENES = 24
 _FRAMES = 150
 _LARGEST_PX = 60.0  # in the first frame: twice as large it still fits
 
@@ -55,7 +55,7 @@ class ChangingSize:
         return Sequence(f"scene {self.seed}", GROUP, self, truth)
 
 
-def data_set() -> DataSet:
-    """Return all scenes."""
+def data_set(count: int = MOST_SCENES) -> DataSet:
+    """Return the first `count` scenes."""
     layout = Layout("generated", "nothing: it is made", lambda _: False, lambda _: [], PLAIN)
-    return DataSet(layout, tuple(ChangingSize(seed).sequence for seed in _SEEDS))
+    return DataSet(layout, tuple(ChangingSize(seed).sequence for seed in range(count)))

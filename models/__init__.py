@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
 from thermedge.errors import RecipeError
+from thermedge.records import RecordError, from_mapping, to_mapping
 
 if TYPE_CHECKING:
     from thermedge.models.net import TrackerNet
@@ -20,11 +22,16 @@ TRACKERS = {
 }
 
 
-def build(tracker: str, size: str) -> TrackerNet:
+def build(tracker: str, size: str, changes: Mapping[str, object] | None = None) -> TrackerNet:
     """Return an untrained network.
 
+    Args:
+        tracker: Its name.
+        size: A key of its SIZES.
+        changes: Of the size's configuration, by key: what an ablation leaves out.
+
     Raises:
-        RecipeError: The tracker or its size is unknown.
+        RecipeError: The tracker, its size or a key is unknown, or a value is none of its own.
     """
     if tracker not in TRACKERS:
         raise RecipeError(
@@ -37,7 +44,16 @@ def build(tracker: str, size: str) -> TrackerNet:
             f"Tracker {tracker!r} has no size {size!r}.",
             f"Choose one of {', '.join(module.SIZES)}.",
         )
-    return cast("TrackerNet", getattr(module, attribute)(module.SIZES[size]))
+    config = module.SIZES[size]
+    if changes:
+        try:
+            config = from_mapping(type(config), {**to_mapping(config), **changes}, "network")
+        except RecordError as error:
+            raise RecipeError(
+                f"The {tracker} {size} can't be changed so: {error}.",
+                f"Compare the recipe's [network] with {type(config).__name__}.",
+            ) from error
+    return cast("TrackerNet", getattr(module, attribute)(config))
 
 
 def sizes(tracker: str) -> tuple[str, ...]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -28,6 +29,7 @@ class Checkpoint:
     step: int  # optimiser steps done
     samples: int  # pairs seen, also those of the runs it started from
     tensors: dict[str, Tensor]  # "model.*", "average.*", "optimizer.<parameter>.<moment>"
+    changes: Mapping[str, object] = field(default_factory=dict)  # of the size: see models.build
 
     def part(self, prefix: str) -> dict[str, Tensor]:
         """Return the tensors below `prefix`, without it."""
@@ -43,6 +45,7 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
         "tracker": checkpoint.tracker,
         "size": checkpoint.size,
         "counts": json.dumps([checkpoint.step, checkpoint.samples]),
+        "changes": json.dumps(dict(checkpoint.changes)),
     }
     tensors = {name: tensor.detach().contiguous() for name, tensor in checkpoint.tensors.items()}
     with replacing(path) as temporary:
@@ -77,6 +80,7 @@ def load(path: Path) -> Checkpoint:
         step=step,
         samples=samples,
         tensors=tensors,
+        changes=json.loads(header.get("changes", "{}")),  # older ones have none
     )
 
 
@@ -86,7 +90,7 @@ def network(checkpoint: Checkpoint) -> TrackerNet:
     Raises:
         RecipeError: The network that this version builds has other weights.
     """
-    net = models.build(checkpoint.tracker, checkpoint.size)
+    net = models.build(checkpoint.tracker, checkpoint.size, checkpoint.changes)
     try:
         net.load_state_dict(checkpoint.part("average"))
     except RuntimeError as error:

@@ -26,7 +26,7 @@ from thermedge.tokens import AGES, age_bucket
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StdTrackConfig:
-    """The widths of one size of the network."""
+    """The widths of one size of the network, and what an ablation can leave out."""
 
     stem: int  # channels at stride 2
     middle: int  # channels at stride 4
@@ -39,6 +39,9 @@ class StdTrackConfig:
     heads: int  # parallel attentions of the token; a divisor of `head`
     capacity: int  # tokens that the store holds
     crop: CropSpec
+    memory: bool = True  # off: the token stays the template's
+    mask: bool = True  # off: no token is asked where the target is
+    multi_scale: bool = True  # off: 3x3 kernels alone in place of 1x1, 3x3 and 5x5
 
 
 SIZES = {
@@ -125,10 +128,10 @@ class StdTrack(TrackerNet):
         compared = c.kernels + _COMPARED_CELLS**2 + c.passed
         self.response_norm = nn.BatchNorm2d(compared)
         self.mix = RepConv(compared, c.head, kernels=(1,))
-        self.shared = RepConv(c.head, c.head, kernels=(1, 3, 5))
+        self.shared = RepConv(c.head, c.head, kernels=(1, 3, 5) if c.multi_scale else (3,))
         self.first_token = nn.Linear(c.features, c.head)
-        self.fusion = TokenFusion(c.head, c.heads)
-        self.mask = TokenMask(c.head)
+        self.fusion = TokenFusion(c.head, c.heads) if c.memory else None
+        self.mask = TokenMask(c.head) if c.mask else None
         self.tower = RepConv(c.head, c.head, kernels=(1, 3))
         self.score = nn.Conv2d(c.head, 1, 1)
         self.box = nn.Conv2d(c.head, 6, 1)
@@ -170,8 +173,9 @@ class StdTrack(TrackerNet):
         """
         window, kernel, cells, token, store, bias, age = inputs
         shared = self._compared(window, kernel, cells)
-        token = self.fusion(token, _as_tokens(shared), store, bias, age)
-        return self._head(shared, self.mask(shared, token), token)
+        if self.fusion is not None:
+            token = self.fusion(token, _as_tokens(shared), store, bias, age)
+        return self._head(shared, self._mask(shared, token), token)
 
     def answers(self, batch: Mapping[str, Tensor]) -> Maps:
         """Go through clips of T frames; the token of each frame enters the next one.
@@ -196,10 +200,11 @@ class StdTrack(TrackerNet):
             store = torch.cat([kept[place] for place in held], 1)
             open_to = torch.stack([visible[place] for place in held], 1)
             age = _ages([len(kept) - place for place in held], store)
-            now = self.fusion(
-                token, _as_tokens(shared_of[:, frame]), store, (open_to[:, None] - 1) * 1e4, age
-            )
-            masks.append(self.mask(shared_of[:, frame], now))
+            now = token
+            if self.fusion is not None:
+                bias = (open_to[:, None] - 1) * 1e4
+                now = self.fusion(token, _as_tokens(shared_of[:, frame]), store, bias, age)
+            masks.append(self._mask(shared_of[:, frame], now))
             tokens.append(now)
             is_there = present[:, frame, None, None].bool()
             token = torch.where(is_there, now, token)
@@ -237,6 +242,12 @@ class StdTrack(TrackerNet):
         )
         shared: Tensor = self.shared(self.mix(self.response_norm(compared)))
         return shared
+
+    def _mask(self, shared: Tensor, token: Tensor) -> Tensor:
+        if self.mask is None:
+            return torch.zeros_like(shared[:, :1])
+        logits: Tensor = self.mask(shared, token)
+        return logits
 
     def _head(self, shared: Tensor, mask: Tensor, token: Tensor) -> Maps:
         raised = shared * (1 + mask.sigmoid())

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from thermedge.training.recipe import Augmentation
 
 Image = NDArray[np.float32]  # (S, S) in [0, 1]
 
@@ -19,9 +21,13 @@ class Augmenter:
 
     Noise is cut from one field drawn at the start: drawing it anew would cost more than
     everything else together.
+
+    Args:
+        leave_out: What is not done.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, leave_out: Collection[Augmentation] = ()) -> None:
+        self._leave_out = leave_out
         rng = np.random.default_rng(20200101)
         self._noise = rng.standard_normal((_NOISE_SIDE, _NOISE_SIDE), dtype=np.float32)
 
@@ -31,12 +37,14 @@ class Augmenter:
         gain = math.exp(rng.normal(0, 0.45))
         lift = rng.normal(0, 0.12)
         for image in windows:
-            if inverted:
+            if inverted and "inversion" not in self._leave_out:
                 np.subtract(1.0, image, out=image)
             own_gain = gain * math.exp(rng.normal(0, 0.12))
             own_lift = lift + rng.normal(0, 0.04)
-            self._regain(image, own_gain, own_lift)
-            self._degrade(image, rng)
+            if "gain" not in self._leave_out:
+                self._regain(image, own_gain, own_lift)
+            if "sensor" not in self._leave_out:
+                self._degrade(image, rng)
             np.clip(image, 0.0, 1.0, out=image)
 
     def _regain(self, image: Image, gain: float, lift: float) -> None:

@@ -163,9 +163,9 @@ class _Run:
         torch.manual_seed(plan.seed)
         self.plan, self.text, self.step, self.before = plan, text, 0, 0
         self.device = processes.device
-        net = models.build(plan.tracker, plan.size)
+        net = models.build(plan.tracker, plan.size, plan.network)
         self.net: TrackerNet = net.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average = models.build(plan.tracker, plan.size).to(self.device)
+        self.average = models.build(plan.tracker, plan.size, plan.network).to(self.device)
         self.average.load_state_dict(self.net.state_dict())
         self.answers: nn.Module = _Answers(self.net)
         if processes.count > 1:
@@ -215,6 +215,7 @@ class _Run:
             step=self.step,
             samples=self.before + self.samples,
             tensors={name: tensor.to("cpu", copy=True) for name, tensor in tensors.items()},
+            changes=self.plan.network,
         )
 
     def resume(self, saved: Checkpoint, path: Path) -> None:

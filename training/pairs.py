@@ -15,7 +15,7 @@ from thermedge.manifest import CropSpec
 from thermedge.runtime.crop import Affine, Cropper, Window
 from thermedge.training.augment import Augmenter, Image
 from thermedge.training.pack import Pack
-from thermedge.training.recipe import PairSpec, Recipe
+from thermedge.training.recipe import Augmentation, PairSpec, Recipe
 from thermedge.training.visible import UNKNOWN, VisibleCamera, absent
 
 # Names as `models.net` has them; B templates, F search windows after each. The axis F is
@@ -57,7 +57,7 @@ class PairSampler:
         self._edges = np.cumsum(shares / shares.sum())
         self._tracks = [_long_enough(packs[pair.data], pair) for pair in recipe.pairs]
         self._cropper = Cropper()
-        self._augmenter, self._camera = Augmenter(), VisibleCamera()
+        self._augmenter, self._camera = Augmenter(recipe.leave_out), VisibleCamera()
         self._other = np.empty((crop.template_px, crop.template_px), np.float32)
 
     def batch(self, number: int, *, part: int = 0, parts: int = 1) -> Batch:
@@ -91,7 +91,7 @@ class PairSampler:
         spec = self._recipe.pairs[choice]
         pack = self._packs[spec.data]
         moments = self._moments(pack, self._tracks[choice], spec, rng)
-        first, *later = _other_convention(moments, rng) if self._recipe.augment else moments
+        first, *later = _other_convention(moments, rng) if self._does("conventions") else moments
         crop, template = self._crop, sample["template"][0]
         window = Window.around(first.box, crop.template_factor, crop.template_px)
         self._cropper.cut(pack.picture(first.picture), window, low=0, high=255, out=template)
@@ -122,6 +122,9 @@ class PairSampler:
         if self._recipe.augment:
             self._augmenter.alike(windows, rng)
         self._withhold(visible, visible_rng)
+
+    def _does(self, what: Augmentation) -> bool:
+        return self._recipe.augment and what not in self._recipe.leave_out
 
     def _visible_pairs(self, sample: Batch) -> list[tuple[Image, Image]]:
         """Return (thermal, visible) windows: the template's, then those of the search."""
@@ -159,7 +162,7 @@ class PairSampler:
         self._cropper.warp(counts, to_window, low=0, high=255, out=search)
         beside = pack.visible(moment.picture) if "search_visible" in sample else None
         clean = None if beside is None else search.copy()
-        if self._recipe.augment and not absent and rng.random() < 0.08:
+        if self._does("occluders") and not absent and rng.random() < 0.08:
             self._augmenter.occlude(search, target, rng)
         if rng.random() < self._recipe.distractor_share:
             self._add_distractor(search, target, rng)
@@ -209,7 +212,7 @@ class PairSampler:
         """Return the map into the search window and the target's (cx, cy, w, h) in it."""
         size = self._crop.search_px
         zoom = math.exp(rng.normal(0, 0.18))
-        if self._recipe.augment and rng.random() < 0.2:
+        if self._does("far") and rng.random() < 0.2:
             zoom = 1 / rng.uniform(1.2, 3.0)  # as small as a scan of the frame shows it
         aspect, angle = math.exp(rng.normal(0, 0.04)), 0.0
         if spec.how != "track":

@@ -5,14 +5,22 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Literal
 
 from thermedge.errors import RecipeError
+from thermedge.evaluation.changing_size import MOST_SCENES
 from thermedge.records import RecordError, from_mapping
 from thermedge.toml import loads
+
+
+# What augmenting does to windows, each of which a recipe can leave out:
+# inversion: hot becomes cold. gain: contrast and level move, as AGC does. sensor: blur, smear,
+# noise, stripes, resolution. occluders: something of another temperature in front. conventions:
+# looser and tighter boxes. far: targets as small as a scan of the frame shows them.
+Augmentation = Literal["inversion", "gain", "sensor", "occluders", "conventions", "far"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,10 +51,12 @@ class PairSpec:
 class ValidationSpec:
     """Clips that the averaged weights are tried on while they learn; never trained on."""
 
-    paths: tuple[str, ...]  # folders of labelled clips, below the data folder; each counts alone
     every: int  # search windows trained on between two tries; the last is at the end
+    # Folders of labelled clips, below the data folder; each counts alone.
+    paths: tuple[str, ...] = ()
     clips: int = 6  # of each folder, taken evenly from all of it
     frames: int = 100  # of each clip, from its first label on
+    scenes: int = 0  # generated ones whose target changes size, at most 24: a group of their own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,12 +81,15 @@ class Recipe:
     clip: int = 1  # search windows in a row per template; a token is carried through them
     # Off: targets keep their look and their boxes, as is enough to learn scenes by heart.
     augment: bool = True
+    leave_out: tuple[Augmentation, ...] = ()  # of what augmenting does
     # Of all pairs: no visible picture, the thermal one stands in. For networks that take both.
     thermal_only_share: float = 0.5
     # bf16: autocast in it; fp32 for processors that are slow in bf16.
     precision: Literal["bf16", "fp32"] = "bf16"
     teacher_weight: float = 0.0  # of the imitation of --teacher in the loss; 0: there is none
     validation: ValidationSpec | None = None
+    # Changes of the size's configuration, for ablations: what a network's config lists.
+    network: dict[str, object] = field(default_factory=dict)
 
 
 def per_step(recipe: Recipe) -> int:
@@ -183,8 +196,10 @@ def _wrong_validation(recipe: Recipe) -> Iterator[str]:
     spec = recipe.validation
     if spec is None:
         return
-    if not spec.paths:
-        yield "validation names no paths"
+    if not spec.paths and not spec.scenes:
+        yield "validation names no paths and no scenes"
+    if not 0 <= spec.scenes <= MOST_SCENES:
+        yield f"validation.scenes is {spec.scenes}, expected 0 to {MOST_SCENES}"
     for key in ("every", "clips", "frames"):
         value = getattr(spec, key)
         if value < 1:

@@ -7,14 +7,15 @@ import logging
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import astuple
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
-from thermedge.evaluation.scores import Interval
 from thermedge.files import replacing
 from thermedge.training import curves
 from thermedge.training.curves import Entry
+from thermedge.training.validate import Tried
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ class Record:
 
     An entry has `step`, `samples` and `minutes` of training, without packing and
     validation; and either the figures of the steps before it, or `success_auc`: folder ->
-    mean, low and high of the 95 % interval.
+    mean, low and high of the 95 % interval, and `clips`: folder -> clip -> success AUC.
     """
 
     def __init__(self, folder: Path, name: str, step: int) -> None:
@@ -64,13 +65,17 @@ class Record:
         """Append the figures of the last steps."""
         self._append(step, samples, dict(figures))
 
-    def validated(self, step: int, samples: int, found: Mapping[str, Interval]) -> None:
+    def validated(self, step: int, samples: int, found: Mapping[str, Tried]) -> None:
         """Append the scores of a validation."""
         rows = {
-            group: [round(value, 4) for value in (score.mean, score.low, score.high)]
-            for group, score in found.items()
+            group: [round(value, 4) for value in astuple(tried.mean)]
+            for group, tried in found.items()
         }
-        self._append(step, samples, {"success_auc": rows})
+        clips = {
+            group: {name: round(value, 4) for name, value in tried.clips.items()}
+            for group, tried in found.items()
+        }
+        self._append(step, samples, {"success_auc": rows, "clips": clips})
 
     def draw(self) -> None:
         """Draw the curves of the log anew."""

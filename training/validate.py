@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 
 from thermedge.errors import DatasetError
-from thermedge.evaluation import datasets, scores
+from thermedge.evaluation import changing_size, datasets, scores
 from thermedge.evaluation.datasets.layout import group_of
 from thermedge.evaluation.metrics import PLAIN
 from thermedge.evaluation.plan import Plan
@@ -37,6 +38,8 @@ from thermedge.runtime.tracker import Tracker
 from thermedge.tensors import TensorSpec
 from thermedge.training.recipe import Recipe, ValidationSpec
 
+_MEASURE = "success_auc"
+
 
 class LoopSettings(Protocol):
     """The constants of the online loop, which the weights do not say."""
@@ -51,6 +54,14 @@ class LoopSettings(Protocol):
     def memory(self) -> MemorySpec: ...  # noqa: D102
     @property
     def tokens(self) -> TokenSpec | None: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """Success AUC on the clips of one folder."""
+
+    mean: Interval  # with its 95 % interval over the clips
+    clips: Mapping[str, float]
 
 
 class Validation:
@@ -73,9 +84,11 @@ class Validation:
         self._rules = Plan(version=1, summary="", kind="one_pass", max_frames=spec.frames)
         folders = [root / path for path in spec.paths]
         self._clips = {group_of(folder): _chosen(folder, spec.clips) for folder in folders}
+        if spec.scenes:
+            self._clips[changing_size.GROUP] = list(changing_size.data_set(spec.scenes).sequences)
 
-    def __call__(self, net: TrackerNet) -> dict[str, Interval]:
-        """Return the success AUC of every folder, with its 95 % interval over the clips.
+    def __call__(self, net: TrackerNet) -> dict[str, Tried]:
+        """Return what the network reaches on every folder.
 
         `net` stays as it is; the tracker runs on the CPU, with plain convolutions.
 
@@ -87,7 +100,7 @@ class Validation:
         with closing(tracker):
             return {group: self._group(tracker, group) for group in self._clips}
 
-    def _group(self, tracker: Tracker, group: str) -> Interval:
+    def _group(self, tracker: Tracker, group: str) -> Tried:
         found = []
         for clip in self._clips[group]:
             result = one_pass(tracker, clip, max_frames=self._rules.max_frames)
@@ -97,7 +110,8 @@ class Validation:
                     "Leave this clip out of the recipe's [validation], and tell us.",
                 )
             found.append(scores.of_sequence(result, clip, PLAIN, self._rules))
-        return scores.average("", group, found).measures["success_auc"]
+        whole = scores.average("", group, found).measures[_MEASURE]
+        return Tried(whole, {one.sequence: one.measures[_MEASURE] for one in found})
 
 
 def _chosen(folder: Path, count: int) -> list[Sequence]:
