@@ -25,9 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="the folder that the recipe's paths are relative to",
     )
-    parser.add_argument(
-        "-o", "--out", type=Path, metavar="RUNS", help="default: runs/ablate_PLAN"
-    )
+    parser.add_argument("-o", "--out", type=Path, metavar="RUNS", help="default: runs/ablate_PLAN")
     parser.add_argument(
         "--threads", type=int, default=0, help="CPU threads for the network; default: all cores"
     )

@@ -160,8 +160,12 @@ def _print(board: Scoreboard) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from thermedge.evaluation import report
+    from thermedge.evaluation import changing_size, report, scoreboard
     from thermedge.evaluation.environment import machine
+
+    recorded = [group for group in board.groups if group.name != changing_size.GROUP]
+    first = recorded[0].standings[0].average.contender
+    leads = scoreboard.leads(recorded)
 
     table = Table("tracker", "data", "success AUC", "95 % interval", "clips", "update ms")
     table.title = f"{board.plan.summary}; {machine()}"
@@ -175,6 +179,13 @@ def _print(board: Scoreboard) -> None:
         table.add_section()
     console = Console()
     console.print(table)
+    for name, (lead, clips) in leads.items():
+        console.print(
+            f"{first} is ahead of {name} by {lead.mean:+.3f} [{lead.low:+.3f}, {lead.high:+.3f}] "
+            f"on the {clips} recorded clips together, each counted alike",
+            highlight=False,
+            soft_wrap=True,
+        )
     for error in board.errors:
         console.print(f"threw: {error}", markup=False, soft_wrap=True)
     console.print(f"scoring {_MILLION:,} boxes: {_seconds_per_million():.2f} s on one core")

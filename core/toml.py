@@ -26,9 +26,14 @@ def _lines(values: Mapping[str, object]) -> Iterator[str]:
     tables = {key: value for key, value in values.items() if _is_table(value)}
     yield from (f"{key} = {json.dumps(v)}" for key, v in values.items() if key not in tables)
     for key, value in tables.items():
-        for one, head in [(value, f"[{key}]")] if isinstance(value, Mapping) else [
-            (part, f"[[{key}]]") for part in value  # type: ignore[attr-defined]
-        ]:
+        for one, head in (
+            [(value, f"[{key}]")]
+            if isinstance(value, Mapping)
+            else [
+                (part, f"[[{key}]]")
+                for part in value  # type: ignore[attr-defined]
+            ]
+        ):
             yield from ("", head, *(f"{name} = {json.dumps(item)}" for name, item in one.items()))
 
 

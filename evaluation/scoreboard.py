@@ -200,6 +200,25 @@ def _ahead(scores: Scores, first: Scores | None, headline: str) -> Interval | No
     return difference(scores, first, headline)[0]
 
 
+def leads(groups: Iterable[Group]) -> dict[str, tuple[Interval, int]]:
+    """Return by how much the first tracker is ahead of each other one, all clips pooled.
+
+    Every clip counts alike; the 95 % interval is a paired bootstrap over the clips. The
+    number is that of the clips that both were scored on.
+    """
+    pools: dict[str, Scores] = {}
+    measures = set()
+    for group in groups:
+        measures.add(group.headline)
+        for standing in group.standings:
+            pool = pools.setdefault(standing.average.contender, {})
+            pool |= {f"{group.name}/{name}": one for name, one in standing.scores.items()}
+    if len(measures) != 1:  # of different measures there is no mean
+        return {}
+    (first, mine), *others = pools.items()
+    return {name: difference(mine, theirs, *measures) for name, theirs in others}
+
+
 def _by_attribute(
     data: DataSet, contender: str, scores: Scores, lengths: tuple[int, int] | None
 ) -> dict[str, Average]:

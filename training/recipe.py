@@ -15,7 +15,6 @@ from thermedge.evaluation.changing_size import MOST_SCENES
 from thermedge.records import RecordError, from_mapping
 from thermedge.toml import loads
 
-
 # What augmenting does to windows, each of which a recipe can leave out:
 # inversion: hot becomes cold. gain: contrast and level move, as AGC does. sensor: blur, smear,
 # noise, stripes, resolution. occluders: something of another temperature in front. conventions:

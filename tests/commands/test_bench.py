@@ -46,6 +46,8 @@ def test_the_shipped_tracker_and_its_peers_share_a_table(
     assert float(ours[2]) > float(static[2]) > 0.5
     assert float(ours[5]) > float(static[5]) >= 0
     assert "scoring 1,000 boxes: " in out
+    assert "default is ahead of static by +" in out
+    assert "on the 1 recorded clips together" in out
 
 
 def test_recordings_that_are_not_there_are_named(

@@ -155,3 +155,13 @@ def test_got10k_is_led_by_ao_and_vot_by_eao(
     assert board.groups[0].headline == "eao"
     assert board.groups[0].standings[0].average.measures["eao"].mean == 1
     assert not np.isnan(board.groups[0].standings[0].average.measures["failures"].mean)
+
+
+def test_the_lead_over_each_other_tracker_is_taken_over_all_clips_together(build: Any) -> None:
+    (group,) = build().groups
+    ((name, (lead, clips)),) = scoreboard.leads([group]).items()
+    assert (name, clips) == ("csrt", 2)
+    assert lead.mean == pytest.approx(-group.standings[1].ahead.mean)
+    ((_, (same, twice)),) = scoreboard.leads([group, replace(group, name="again")]).items()
+    assert (twice, same.mean) == (4, pytest.approx(lead.mean))
+    assert scoreboard.leads([group, replace(group, headline="average_overlap")]) == {}

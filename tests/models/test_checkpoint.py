@@ -6,6 +6,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from thermedge import models
 from thermedge.errors import RecipeError
 from thermedge.models import checkpoint as checkpoints
 from thermedge.models.checkpoint import Checkpoint
@@ -112,3 +113,20 @@ def test_a_loaded_checkpoint_outlives_its_file(path):
     old = checkpoints.load(path)
     checkpoints.save(small(step=2), path)
     assert (old.step, float(old.tensors["average.a"][0, 0])) == (1, pytest.approx(0.1))
+
+
+def test_a_network_with_parts_left_out_comes_back_without_them(tmp_path):
+    net = models.build("stdtrack", "nano", {"memory": False})
+    saved = Checkpoint(
+        recipe="",
+        tracker="stdtrack",
+        size="nano",
+        step=1,
+        samples=1,
+        tensors={f"average.{name}": value for name, value in net.state_dict().items()},
+        changes={"memory": False},
+    )
+    checkpoints.save(saved, tmp_path / "less.safetensors")
+    found = checkpoints.network(checkpoints.load(tmp_path / "less.safetensors"))
+    assert found.state_dict().keys() == net.state_dict().keys()
+    assert found.fusion is None

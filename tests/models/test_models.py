@@ -1,11 +1,16 @@
 """Facts about building networks by name."""
 
 import pytest
+import torch
 
 from thermedge import models
 from thermedge.errors import RecipeError
 from thermedge.models import stdtrack
+from thermedge.models.net import window_shape
 from thermedge.models.stdtrack import StdTrack
+from thermedge.records import to_mapping
+from thermedge.training import ablate, recipe
+from thermedge.training.losses import loss_of, targets_of
 
 
 def test_every_size_of_every_tracker_is_built():
@@ -25,3 +30,35 @@ def test_an_unknown_name_is_answered_with_the_known_ones(tracker, size, problem)
         models.build(tracker, size)
     known = "stdtrack" if tracker == "siamx" else "nano"
     assert known in caught.value.remedy
+
+
+@pytest.mark.parametrize("plan", ablate.shipped())
+def test_what_an_ablation_leaves_out_is_gone_and_the_rest_learns(plan):
+    plan = ablate.read(plan)
+    for variant in plan.variants:
+        one = recipe.parse(ablate.text_of(plan, variant), variant.name)
+        torch.manual_seed(0)
+        net = models.build(one.tracker, one.size, one.network)
+        crop = net.config.crop
+        batch = {
+            name: torch.rand(2, *window_shape(name, crop)[1:])
+            for name in (*net.template_inputs, *net.track_inputs)
+            if name != "target_px"
+        }
+        batch["target_px"] = torch.full((2, 2), 40.0)
+        batch["target"] = torch.tensor([[crop.search_px / 2] * 2 + [40.0] * 2] * 2)
+        batch["present"], batch["motion"] = torch.ones(2), torch.zeros(2, 2)
+        parts = loss_of(one.tracker)(net.answers(batch), targets_of(batch))
+        torch.autograd.backward(parts.total)
+        used = [p.grad is not None and bool(p.grad.abs().sum()) for p in net.parameters()]
+        assert sum(used) > 0.5 * len(used), variant.name
+        whole = to_mapping(models.build(one.tracker, one.size).config)
+        assert to_mapping(net.config) == {**whole, **one.network}
+        assert one.network.items().isdisjoint(whole.items())
+
+
+def test_a_change_that_the_network_does_not_know_is_refused():
+    with pytest.raises(RecipeError, match="no key 'wings'"):
+        models.build("stdtrack", "nano", {"wings": True})
+    with pytest.raises(RecipeError, match="network.mask is 'no', expected bool"):
+        models.build("stdtrack", "nano", {"mask": "no"})

@@ -102,3 +102,20 @@ def test_a_target_pasted_over_the_border_is_cut_off(augmenter, place):
     augmenter.paste(search, np.ones((88, 88), np.float32), place, 30.0)
     outside = max(abs(place[0] - 80), abs(place[1] - 80)) > 80 + 15
     assert (search.max() == 0) == outside
+
+
+def test_what_is_left_out_is_not_done():
+    everything = ("inversion", "gain", "sensor")
+    for window, old in zip(changed(Augmenter(everything), 7), windows(), strict=True):
+        np.testing.assert_array_equal(window, old)
+    for one in everything:
+        others = Augmenter([name for name in everything if name != one])
+        pictures = [changed(others, seed)[1] for seed in range(40)]
+        assert any((picture != windows()[1]).any() for picture in pictures), one
+
+
+def test_no_target_turns_cold_where_inversion_is_left_out():
+    without = Augmenter(["inversion", "sensor"])
+    for seed in range(60):
+        _, search = changed(without, seed)
+        assert search[80, 80] >= search[2, 2]

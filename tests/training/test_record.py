@@ -8,6 +8,7 @@ import pytest
 from thermedge.evaluation.scores import Interval
 from thermedge.training import record
 from thermedge.training.record import Record, entries, minutes_at
+from thermedge.training.validate import Tried
 
 
 @pytest.fixture
@@ -66,9 +67,11 @@ def test_a_log_without_minutes_has_those_that_its_speed_tells(tmp_path):
 
 def test_scores_are_logged_with_their_interval(tmp_path):
     with Record(tmp_path, "mine", 0) as log:
-        log.validated(10, 40, {"drone_ir/val": Interval(0.71234, 0.6, 0.8)})
+        clips = {"one": 0.61234, "two": 0.8}
+        log.validated(10, 40, {"drone_ir/val": Tried(Interval(0.71234, 0.6, 0.8), clips)})
     (entry,) = entries(tmp_path / record.LOG)
     assert entry["success_auc"] == {"drone_ir/val": [0.7123, 0.6, 0.8]}
+    assert entry["clips"] == {"drone_ir/val": {"one": 0.6123, "two": 0.8}}
     assert (entry["step"], entry["samples"]) == (10, 40)
 
 

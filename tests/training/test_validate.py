@@ -8,7 +8,7 @@ import torch
 
 from thermedge import bundle
 from thermedge.errors import DatasetError
-from thermedge.evaluation import datasets
+from thermedge.evaluation import changing_size, datasets
 from thermedge.evaluation.run import one_pass
 from thermedge.export import settings
 from thermedge.models import checkpoint as checkpoints
@@ -67,7 +67,8 @@ def test_every_tracker_can_be_tried_and_is_left_as_it_was(
 
     ((group, score),) = found.items()
     assert group.endswith("/clips")
-    assert 0 <= score.low <= score.mean <= score.high <= 1
+    assert 0 <= score.mean.low <= score.mean.mean <= score.mean.high <= 1
+    assert score.clips.keys() == {"square0"}
     assert net.training
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
     assert torch.equal(torch.get_rng_state(), random)
@@ -119,3 +120,10 @@ def test_clips_without_a_label_are_refused(plan, online, tmp_path, write_clip):
     spec = ValidationSpec(paths=("clips",), every=1)
     with pytest.raises(DatasetError, match="No clip in .*clips has a label"):
         Validation(plan, spec, tmp_path, online)
+
+
+def test_generated_scenes_are_a_group_of_their_own(plan, online, tmp_path, network):
+    spec = ValidationSpec(every=1, scenes=1, frames=2)
+    ((group, tried),) = Validation(plan, spec, tmp_path, online)(network).items()
+    assert group == changing_size.GROUP
+    assert tried.clips.keys() == {"scene 0"}
