@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # Recordings are kept beside the checkout, never in it.
 _BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data" / "sequences"
 _DEFAULT_DATA = ("drone_ir/val", "anti_uav_ir/val")
+_STILLS = _BESIDE.parent / "pairs" / "roadscene" / "thermal"
 _MILLION = 1_000_000
 
 
@@ -28,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         metavar="FOLDER",
         help="sequences to run on, may be given again; default: the validation recordings "
-        "beside the checkout, and generated scenes in which the target's size changes",
+        "beside the checkout, and clips in which the size changes, generated and of stills",
     )
     parser.add_argument(
         "--bundle",
@@ -60,18 +61,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run everybody over the same frames, and print the tables."""
-    from thermedge.evaluation import changing_size, datasets
+    from thermedge.evaluation import datasets
 
     data = [datasets.read(folder) for folder in args.data or _recordings()]
     status = 0
     if args.only != "time":
-        scenes = [] if args.data else [changing_size.data_set()]
-        status = _print_accuracy(args, data + scenes)
+        status = _print_accuracy(args, data if args.data else data + _made())
     if args.only != "accuracy":
         from thermedge.commands import bench_times
 
         bench_times.run(args, data)
     return status
+
+
+def _made() -> list[DataSet]:
+    """Return the clips whose truth is known because they are made: generated, and of stills."""
+    from thermedge.evaluation import changing_size, zoomed_stills
+
+    stills = [zoomed_stills.data_set(_STILLS)] if _STILLS.is_dir() else []
+    return [changing_size.data_set(), *stills]
 
 
 def _print_accuracy(args: argparse.Namespace, data: list[DataSet]) -> int:
@@ -160,10 +168,11 @@ def _print(board: Scoreboard) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from thermedge.evaluation import changing_size, report, scoreboard
+    from thermedge.evaluation import changing_size, report, scoreboard, zoomed_stills
     from thermedge.evaluation.environment import machine
 
-    recorded = [group for group in board.groups if group.name != changing_size.GROUP]
+    made = (changing_size.GROUP, zoomed_stills.GROUP)
+    recorded = [group for group in board.groups if group.name not in made]
     first = recorded[0].standings[0].average.contender
     leads = scoreboard.leads(recorded)
 
@@ -179,10 +188,10 @@ def _print(board: Scoreboard) -> None:
         table.add_section()
     console = Console()
     console.print(table)
-    for name, (lead, clips) in leads.items():
+    for name, (lead, count) in leads.items():
         console.print(
             f"{first} is ahead of {name} by {lead.mean:+.3f} [{lead.low:+.3f}, {lead.high:+.3f}] "
-            f"on the {clips} recorded clips together, each counted alike",
+            f"on the {count} recorded clips together, each counted alike",
             highlight=False,
             soft_wrap=True,
         )

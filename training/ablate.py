@@ -16,6 +16,7 @@ from thermedge.files import replacing
 from thermedge.records import RecordError, from_mapping
 from thermedge.toml import dumps, loads
 from thermedge.training import loop, recipe, record
+from thermedge.training.curves import Entry
 from thermedge.training.processes import DeviceName
 from thermedge.training.recipe import Recipe
 from thermedge.training.validate import LoopSettings
@@ -144,7 +145,7 @@ def run(
         RecipeError: A recipe or its data are wrong, or a folder holds another run.
         DatasetError: The validation clips are wrong.
     """
-    found: list[tuple[str, record.Entry]] = []
+    found: list[tuple[str, Entry]] = []
     for variant in plan.variants:
         text, where = text_of(plan, variant), folder / folder_of(variant)
         one = recipe.parse(text, variant.name)
@@ -195,14 +196,14 @@ def _shown(score: Interval, sign: str = "") -> str:
     return f"{score.mean:{sign}.3f} [{score.low:{sign}.3f}, {score.high:{sign}.3f}]"
 
 
-def _last(folder: Path, plan: Recipe) -> record.Entry | None:
+def _last(folder: Path, plan: Recipe) -> Entry | None:
     """Return the validation at the end of a finished run of this recipe."""
     steps = plan.samples // recipe.per_step(plan)
     tries = [entry for entry in record.entries(folder / record.LOG) if "clips" in entry]
     return tries[-1] if tries and tries[-1]["step"] == steps else None
 
 
-def _outcome(name: str, entry: record.Entry, first: record.Entry) -> Outcome:
+def _outcome(name: str, entry: Entry, first: Entry) -> Outcome:
     groups = {group: Interval(*row) for group, row in entry["success_auc"].items()}
     worth = None if entry is first else worth_of(entry["clips"], first["clips"])
     return Outcome(name, entry["minutes"], groups, worth)
