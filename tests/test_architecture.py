@@ -34,7 +34,7 @@ OTHERS = {
     "core": {"numpy", "tomli"},
     "runtime": {"numpy", "cv2"},
     "calibration": {"numpy", "cv2"},
-    "evaluation": {"numpy"},
+    "evaluation": {"numpy", "cv2"},
     "profiling": {"numpy"},
     "models": {"torch", "safetensors"},
     "training": {"torch", "numpy", "cv2"},

@@ -1,10 +1,7 @@
 """Facts about ablations: variants of one recipe, trained and compared."""
 
-import json
-
 import pytest
 
-from thermedge.commands import main
 from thermedge.errors import RecipeError
 from thermedge.evaluation.scores import Interval
 from thermedge.export import settings
@@ -158,35 +155,6 @@ def test_differences_are_shown_with_their_sign():
     assert ablate._shown(Interval(0.5, 0.4, 0.6)) == "0.500 [0.400, 0.600]"
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "problem"),
-    [
-        ('without = ["scenes"]', 'without = ["birds"]', "leaves out 'birds', which"),
-        ('without = ["scenes"]', 'without = ["scenes", "track"]', "there is no [[pairs]] table"),
-        ("mask = false", 'mask = "no"', "network.mask is 'no', expected bool"),
-        ("[[variants]]", "[[variant]]", "no key 'variant'"),
-        ('name = "All of it"', 'name = "no scenes; no mask"', "two variants are called"),
-        ('name = "All of it"', 'name = "…"', "or one is not"),
-        ("[changes.validation]", "[changes.valuation]", "no key 'valuation'"),
-        ("samples = 8", "samples = 0", "samples is 0"),
-    ],
-)
-def test_a_wrong_plan_is_refused_in_two_lines(
-    plan_file, old, new, problem, tmp_path, capsys, monkeypatch
-):
-    text = plan_file.read_text()
-    assert old in text
-    plan_file.write_text(text.replace(old, new))
-    monkeypatch.chdir(tmp_path)
-    status = main(["ablate", str(plan_file), "--data", str(tmp_path), "--workers", "0"])
-    out, err = capsys.readouterr()
-    assert (status, out) == (2, "")
-    assert err.startswith("error: ")
-    assert err.count("\nfix: ") == 1
-    assert "Traceback" not in err
-    assert problem in err
-
-
 def test_a_plan_without_validation_is_refused(plan_file):
     text = plan_file.read_text()
     start, end = text.index("[changes.validation]"), text.index("[[variants]]")
@@ -199,11 +167,3 @@ def test_a_missing_plan_names_the_shipped_ones(tmp_path):
     with pytest.raises(RecipeError, match="can't be read") as caught:
         ablate.read(str(tmp_path / "none.toml"))
     assert "data" in caught.value.remedy
-
-
-def test_the_command_prints_the_table(plan_file, tmp_path, capsys):
-    command = ["ablate", str(plan_file), "--data", str(tmp_path), "-o", str(tmp_path / "runs")]
-    assert main([*command, "--workers", "0", "--threads", "1", "--device", "cpu"]) == 0
-    assert capsys.readouterr().out == (tmp_path / "runs" / ablate.TABLE).read_text()
-    log = (tmp_path / "runs" / "all-of-it" / "log.jsonl").read_text().splitlines()
-    assert set(json.loads(log[-1])["clips"].popitem()[1]) == {"square0", "square1"}
