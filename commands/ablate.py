@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from thermedge.commands.options import add_training, check_training
+
 _EPILOG = """\
 PLAN is a TOML file, or a shipped one: data (sources and augmentations), ainet, fgsgt,
 siamcross, smmt, stdtrack (parts of the network). It names a recipe, changes for all
@@ -18,21 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("plan", metavar="PLAN", help="a shipped plan's name, or a TOML file")
-    parser.add_argument(
-        "--data",
-        type=Path,
-        required=True,
-        metavar="FOLDER",
-        help="the folder that the recipe's paths are relative to",
-    )
     parser.add_argument("-o", "--out", type=Path, metavar="RUNS", help="default: runs/ablate_PLAN")
-    parser.add_argument(
-        "--threads", type=int, default=0, help="CPU threads for the network; default: all cores"
-    )
-    parser.add_argument(
-        "--workers", type=int, default=1, help="processes that prepare pairs; default: 1"
-    )
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    add_training(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -40,14 +29,7 @@ def run(args: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    from thermedge.errors import ThermedgeError
-    from thermedge.optional import require
-
-    for flag, value in (("--threads", args.threads), ("--workers", args.workers)):
-        if value < 0:
-            raise ThermedgeError(f"{flag} is {value}.", "Give a whole number from 0 up.")
-    for needed in ("torch", "safetensors"):  # before the modules that import them
-        require(needed, "training")
+    check_training(args)
 
     from thermedge.export import settings as online
     from thermedge.training import ablate, loop

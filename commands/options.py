@@ -58,3 +58,46 @@ def add_backend(parser: argparse._ActionsContainer) -> None:
         default="auto",
         help="default: INT8 where the bundle has it and the engine is faster with it",
     )
+
+
+def add_training(parser: argparse._ActionsContainer) -> None:
+    """Declare --data, --threads, --workers and --device: on what, and with what, to train."""
+    parser.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="the folder that the recipe's paths are relative to",
+    )
+    parser.add_argument(
+        "--threads", type=int, default=0, help="CPU threads for the network; default: all cores"
+    )
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=1,
+        help="processes that prepare pairs, for each that trains; default: 1",
+    )
+    parser.add_argument(
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        default="auto",
+        help="where the network trains; default: auto, a CUDA device if there is one",
+    )
+
+
+def check_training(args: argparse.Namespace) -> None:
+    """Refuse impossible numbers, and a machine without torch, before anything imports it.
+
+    Raises:
+        ThermedgeError: --threads or --workers is negative.
+        MissingDependencyError: A package that training needs is not installed.
+    """
+    from thermedge.errors import ThermedgeError
+    from thermedge.optional import require
+
+    for flag, value in (("--threads", args.threads), ("--workers", args.workers)):
+        if value < 0:
+            raise ThermedgeError(f"{flag} is {value}.", "Give a whole number from 0 up.")
+    for needed in ("torch", "safetensors"):
+        require(needed, "training")

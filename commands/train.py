@@ -6,6 +6,8 @@ import argparse
 import os
 from pathlib import Path
 
+from thermedge.commands.options import add_training, check_training
+
 _EPILOG = """\
 RUN gets last.safetensors (weights), log.jsonl (a line every 50 steps) and curves.svg (loss,
 IoU and, for a recipe with a [validation] table, success AUC, over minutes and samples).
@@ -28,13 +30,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("recipe", help="a shipped recipe's name, or a TOML file")
     parser.add_argument(
-        "--data",
-        type=Path,
-        required=True,
-        metavar="FOLDER",
-        help="the folder that the recipe's paths are relative to",
-    )
-    parser.add_argument(
         "-o",
         "--out",
         type=Path,
@@ -56,21 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a larger network of the same tracker and windows, to be imitated by a recipe "
         "that has a teacher_weight",
     )
-    parser.add_argument(
-        "--threads", type=int, default=0, help="CPU threads for the network; default: all cores"
-    )
-    parser.add_argument(
-        "--workers",
-        type=int,
-        default=1,
-        help="processes that prepare pairs, for each that trains; default: 1",
-    )
-    parser.add_argument(
-        "--device",
-        choices=("auto", "cpu", "cuda"),
-        default="auto",
-        help="where the network trains; default: auto, a CUDA device if there is one",
-    )
+    add_training(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -84,14 +65,7 @@ def run(args: argparse.Namespace) -> int:
         TimeRemainingColumn,
     )
 
-    from thermedge.errors import ThermedgeError
-    from thermedge.optional import require
-
-    for flag, value in (("--threads", args.threads), ("--workers", args.workers)):
-        if value < 0:
-            raise ThermedgeError(f"{flag} is {value}.", "Give a whole number from 0 up.")
-    for needed in ("torch", "safetensors"):  # before the modules that import them
-        require(needed, "training")
+    check_training(args)
 
     from thermedge.training import loop, recipe
 

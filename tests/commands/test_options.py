@@ -1,8 +1,10 @@
 import argparse
+import sys
 
 import pytest
 
-from thermedge.commands.options import add_target, add_tracker
+from thermedge.commands.options import add_target, add_tracker, add_training, check_training
+from thermedge.errors import MissingDependencyError, ThermedgeError
 
 
 def test_without_flags_the_shipped_tracker_runs_in_whatever_engine_is_there():
@@ -36,3 +38,14 @@ def test_every_way_of_choosing_by_itself_is_an_option():
     parser = argparse.ArgumentParser()
     add_target(parser)
     assert [parser.parse_args(["--auto", how]).auto for how in HOWS] == list(HOWS)
+
+
+def test_training_refuses_negative_numbers_and_a_machine_without_torch(monkeypatch):
+    parser = argparse.ArgumentParser()
+    add_training(parser)
+    with pytest.raises(ThermedgeError, match="--workers is -1"):
+        check_training(parser.parse_args(["--data", "d", "--workers", "-1"]))
+    check_training(parser.parse_args(["--data", "d"]))
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    with pytest.raises(MissingDependencyError, match="safetensors"):
+        check_training(parser.parse_args(["--data", "d"]))
