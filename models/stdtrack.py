@@ -42,6 +42,7 @@ class StdTrackConfig:
     memory: bool = True  # off: the token stays the template's
     mask: bool = True  # off: no token is asked where the target is
     multi_scale: bool = True  # off: 3x3 kernels alone in place of 1x1, 3x3 and 5x5
+    change: int = 24  # channels that tell how targets like this one change their size; 0: none
 
 
 SIZES = {
@@ -75,6 +76,7 @@ SIZES = {
 
 _KERNEL_CELLS = 5  # the target fills 40 px of the nano's template window: 5 cells
 _COMPARED_CELLS = 7  # one cell of surroundings on every side
+_FIRST_CHANGE = (-3.2, 2.0)  # before anything is learned: sizes change by 20 %, or as measured
 
 
 class TemplateTensors(NamedTuple):
@@ -94,6 +96,9 @@ class Maps(NamedTuple):
     spread: Tensor  # (B, 2, S, S) ln of the Laplace scale of `size`
     mask: Tensor  # (B, 1, S, S) logits: where the token sees the target
     token: Tensor  # (B, 1, head) the target as it looks now
+    # (B, 2, S, S) how far the size is expected to leave the first one; see `decode.Change`:
+    # ln of the variance of small changes, logit of the share of a measured one that is believed
+    change: Tensor | None = None
 
 
 class StdTrack(TrackerNet):
@@ -135,6 +140,7 @@ class StdTrack(TrackerNet):
         self.tower = RepConv(c.head, c.head, kernels=(1, 3))
         self.score = nn.Conv2d(c.head, 1, 1)
         self.box = nn.Conv2d(c.head, 6, 1)
+        self.change = _change(c.head, c.change) if c.change else None
         nn.init.constant_(self.score.get_parameter("bias"), -4.0)  # few cells hold the target
         nn.init.normal_(self.box.weight, std=0.01)
         nn.init.zeros_(self.box.get_parameter("bias"))
@@ -215,13 +221,15 @@ class StdTrack(TrackerNet):
 
     def graph_outputs(self, maps: Maps) -> dict[str, Tensor]:
         """Return the head's maps, the score as a probability, and the token to carry on."""
-        return {
+        told = {
             "score": maps.score.sigmoid(),
             "offset": maps.offset,
             "size": maps.size,
             "spread": maps.spread,
-            "token_next": maps.token,
         }
+        if maps.change is not None:
+            told["change"] = maps.change
+        return {**told, "token_next": maps.token}
 
     def folded(self) -> None:
         """Fold the norm of the responses into the 1x1 mix behind it; read score and box at once."""
@@ -256,7 +264,15 @@ class StdTrack(TrackerNet):
             both = torch.cat([self.score(told), self.box(told)], 1)
         else:
             both = self.both(told)
-        return Maps(both[:, :1], both[:, 1:3], both[:, 3:5], both[:, 5:], mask, token)
+        change = None if self.change is None else self.change(told)
+        return Maps(both[:, :1], both[:, 1:3], both[:, 3:5], both[:, 5:], mask, token, change)
+
+
+def _change(channels: int, width: int) -> nn.Sequential:
+    last = nn.Conv2d(width, 2, 1)
+    nn.init.normal_(last.weight, std=0.01)
+    last.get_parameter("bias").data = torch.tensor(_FIRST_CHANGE)
+    return nn.Sequential(RepConv(channels, width, kernels=(1,)), last)
 
 
 def _centre(features: Tensor, side: int) -> Tensor:

@@ -16,6 +16,13 @@ from thermedge.runtime.crop import Window
 _LEAST_PX = 0.1  # a width that a network gives may be 0 or less; its logarithm is asked for
 
 
+class Change(NamedTuple):
+    """How far the sizes of targets like this one leave the first size, by what was learned."""
+
+    floor: float  # variance of ln(size / first size) while the target keeps its size
+    share: float  # of the square of a measured change, the variance that it speaks for, [0, 1]
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """The best cell of one window."""
@@ -27,6 +34,7 @@ class Candidate:
     spread_w: float  # Laplace scale of ln_w
     spread_h: float  # Laplace scale of ln_h
     score: float  # [0, 1]
+    change: Change | None = None  # None: the network does not tell
 
 
 class _Place(NamedTuple):
@@ -38,6 +46,7 @@ class _Place(NamedTuple):
     ln_h: float
     spread_w: float
     spread_h: float
+    change: Change | None = None
 
 
 class Decoder:
@@ -63,7 +72,8 @@ class Decoder:
 
         Args:
             maps: `score` (1, 1, S, S) in [0, 1]; `offset`, `size`, `spread` (1, 2, S, S),
-                or `ltrb` (1, 4, S, S), as the head says.
+                or `ltrb` (1, 4, S, S), as the head says. `change` (1, 2, S, S), ln of the
+                floor and logit of the share, where a network tells them.
             window: Where the maps were made.
             template_size: (w, h) of the target in the template window, px.
             centred: Hold cells back the further they are from the window's middle.
@@ -86,6 +96,7 @@ class Decoder:
             place.spread_w,
             place.spread_h,
             score.item(row, column),
+            place.change,
         )
 
     def _centre(
@@ -99,6 +110,7 @@ class Decoder:
             math.log(template_size[1]) + size.item(0, 1, row, column),
             math.exp(spread.item(0, 0, row, column)),
             math.exp(spread.item(0, 1, row, column)),
+            _change(maps, row, column),
         )
 
     def _ltrb(
@@ -113,6 +125,14 @@ class Decoder:
             self._spread,
             self._spread,
         )
+
+
+def _change(maps: Tensors, row: int, column: int) -> Change | None:
+    change = maps.get("change")
+    if change is None:
+        return None
+    share = 0.5 * (1 + math.tanh(0.5 * change.item(0, 1, row, column)))
+    return Change(math.exp(change.item(0, 0, row, column)), share)
 
 
 def _hann(cells: int) -> NDArray[np.float32]:

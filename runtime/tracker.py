@@ -137,7 +137,7 @@ class Tracker:
         spent = sum(self._stages.values())
         self._stages["update"] = perf_counter_ns() - began - spent
         return Track(
-            self._motion.box,
+            self._motion.reported,
             self._score,
             self._state,
             frame.index,

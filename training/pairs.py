@@ -23,9 +23,13 @@ from thermedge.training.visible import UNKNOWN, VisibleCamera, absent
 # target_px (B, 2): w, h of the target, template-window px; target (B, F, 4): cx, cy, w, h,
 # search-window px; present (B, F): 0 where the target is not in the window; motion
 # (B, F, 2): way of the target's centre per frame over sqrt(w * h), 0 where it is not known;
+# changed (B, F, 2): ln of the target's w, h over those in the template, scene px;
 # context (B, 1, S, S): the search window around the template's own box; template_visible
 # and search_visible, like the thermal ones.
 Batch = dict[str, NDArray[np.float32]]
+
+# What a recipe for pairs has without the axis F.
+_OF_FRAMES = {"search", "search_visible", "target", "present", "motion", "changed"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,7 @@ class PairSampler:
         shares = np.array([pair.share for pair in recipe.pairs])
         self._edges = np.cumsum(shares / shares.sum())
         self._tracks = [_long_enough(packs[pair.data], pair) for pair in recipe.pairs]
+        self._stills = {data.name for data in recipe.data if data.kind in ("stills", "pairs")}
         self._cropper = Cropper()
         self._augmenter, self._camera = Augmenter(recipe.leave_out), VisibleCamera()
         self._other = np.empty((crop.template_px, crop.template_px), np.float32)
@@ -71,6 +76,7 @@ class PairSampler:
             "target": np.empty((count, frames, 4), np.float32),
             "present": np.ones((count, frames), np.float32),
             "motion": np.zeros((count, frames, 2), np.float32),
+            "changed": np.zeros((count, frames, 2), np.float32),
         }
         if "context" in self._inputs:
             batch["context"] = np.empty((count, *searches[2:]), np.float32)
@@ -81,7 +87,7 @@ class PairSampler:
             seed = self._recipe.seed, number * self._recipe.batch + part * count + i
             self._fill({name: values[i] for name, values in batch.items()}, seed)
         if frames == 1:
-            for name in {"search", "search_visible", "target", "present", "motion"} & set(batch):
+            for name in set(batch) & _OF_FRAMES:
                 batch[name] = batch[name][:, 0]
         return batch
 
@@ -110,6 +116,7 @@ class PairSampler:
         for frame, moment in enumerate(later):
             self._look(sample, frame, (pack, spec, before, moment), rng)
             before = moment
+        sample["changed"][:] = self._changes(spec, first, later, np.random.default_rng((*seed, 2)))
         visible = self._visible_pairs(sample)
         if rng.random() < 0.5:
             for picture in (*windows, *(own for _, own in visible)):
@@ -122,6 +129,20 @@ class PairSampler:
         if self._recipe.augment:
             self._augmenter.alike(windows, rng)
         self._withhold(visible, visible_rng)
+
+    def _changes(
+        self, spec: PairSpec, first: _Moment, later: list[_Moment], rng: np.random.Generator
+    ) -> NDArray[np.float32]:
+        """Return `changed` of every search window.
+
+        One picture, or two of them, can't tell how targets change in time, and what they show
+        is the same at every scale: any change is taken to have happened.
+        """
+        if spec.how != "track" or spec.data in self._stills:
+            both = rng.normal(0, 0.4, (len(later), 1)) + rng.normal(0, 0.1, (len(later), 2))
+            return both.astype(np.float32)
+        sizes = np.array([[moment.box.w, moment.box.h] for moment in (first, *later)])
+        return np.log(sizes[1:] / sizes[0]).astype(np.float32)
 
     def _does(self, what: Augmentation) -> bool:
         return self._recipe.augment and what not in self._recipe.leave_out

@@ -69,6 +69,21 @@ def test_a_box_written_as_distances_is_read_back(w, h, dx, dy, scale):
     assert found.spread_w == found.spread_h == 0.1
 
 
+@given(st.floats(-30, 30), st.floats(-30, 30))
+def test_what_is_told_of_changes_is_read_at_the_best_cell(ln_floor, logit):
+    maps = empty_maps() | {"change": np.zeros((1, 2, 20, 20), np.float32)}
+    maps["score"][0, 0, 9, 11] = 0.9
+    maps["change"][0, :, 9, 11] = ln_floor, logit
+    found = Decoder(HEAD, 20, 0.4).best(maps, Window(80, 80, 160, 160), (40, 40))
+    assert found.change.floor == pytest.approx(math.exp(ln_floor), rel=1e-4)
+    assert found.change.share == pytest.approx(1 / (1 + math.exp(-logit)), abs=1e-6)
+
+
+def test_a_network_that_tells_nothing_of_changes_leaves_them_open():
+    found = Decoder(HEAD, 20, 0.4).best(empty_maps(), Window(80, 80, 160, 160), (40, 40))
+    assert found.change is None
+
+
 def test_of_two_equal_peaks_the_nearer_to_the_middle_wins_only_when_centred():
     maps = empty_maps()
     maps["score"][0, 0, 0, 0] = 0.8

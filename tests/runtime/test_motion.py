@@ -1,9 +1,10 @@
 import math
+from dataclasses import replace
 
 import pytest
 
 from thermedge.geometry import Box
-from thermedge.runtime.decode import Candidate
+from thermedge.runtime.decode import Candidate, Change
 from thermedge.runtime.motion import HIDDEN_S, SHUT_S, Motion
 
 BEAT_S = 1 / 30
@@ -88,6 +89,41 @@ def test_small_changes_of_size_are_held_back_and_large_ones_are_followed(manifes
     assert math.log(small / 20) < 0.7 * math.log(1.1)
     assert math.log(large / 20) > 0.9 * math.log(2.0)
     assert settled(manifest, 10, spread=0.12) == pytest.approx(400 / large)
+
+
+def reported(manifest, side, change, *, spread=0.12):
+    """Return (reported, shown) side of a target of 20 px that was long measured as `side`."""
+    motion = Motion(manifest.loop, Box.from_center(100, 100, 20, 20), (320, 256))
+    for _ in range(200):
+        found = replace(candidate(100, 100, side=side, spread=spread), change=change)
+        motion.take(found, elapsed_s=BEAT_S)
+    return motion.reported.w, motion.box.w
+
+
+def test_a_kind_of_target_that_keeps_its_size_is_reported_with_the_first_one(manifest):
+    told, shown = reported(manifest, 30, Change(floor=1e-4, share=0.01))
+    assert 20 <= told < 21
+    assert shown > 28
+
+
+def test_a_kind_of_target_that_changes_its_size_is_reported_as_it_looks(manifest):
+    told, _ = reported(manifest, 30, Change(floor=1.0, share=1.0))
+    assert told == pytest.approx(30, rel=0.03)
+
+
+def test_the_windows_are_as_large_as_the_target_looks_whatever_is_reported(manifest):
+    changes = None, Change(1e-4, 0.01), Change(1.0, 1.0)
+    assert len({reported(manifest, 30, change)[1] for change in changes}) == 1
+
+
+def test_where_nothing_is_told_of_changes_the_report_is_what_is_shown(manifest):
+    told, shown = reported(manifest, 30, None)
+    assert told == shown
+
+
+def test_before_anything_was_found_the_first_box_is_reported(manifest):
+    box = Box.from_center(100, 100, 20, 12)
+    assert Motion(manifest.loop, box, (320, 256)).reported == box
 
 
 def test_what_came_closer_goes_back_to_its_first_size(manifest):

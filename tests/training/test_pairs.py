@@ -334,3 +334,29 @@ def test_without_augmentation_targets_keep_their_look_and_their_boxes(plan, movi
         for name in ("template", "search"):
             levels = batch[name][i].min(), batch[name][i].max()
             assert levels == pytest.approx((DARK / 255, BRIGHT / 255), abs=1e-3)
+
+
+def test_tracked_data_tell_how_far_the_target_has_changed(unchanged, plan, pack_of):
+    boxes = [(380, 390, 20, 16), (380, 390, 40, 24)]
+    pack = pack_of([frame_with(box) for box in boxes], [list(enumerate(boxes))])
+    changed = PairSampler(plan, {"squares": pack}, CROP).batch(0)["changed"]
+    ways = changed / np.log([2.0, 1.5])
+    assert ways[:, 0] == pytest.approx(ways[:, 1])
+    assert set(np.round(ways[:, 0])) == {-1, 0, 1}
+    assert ways == pytest.approx(np.round(ways))
+
+
+@pytest.mark.parametrize("how", ["warp", "patch"])
+def test_of_what_one_picture_shows_any_change_may_have_happened(unchanged, plan, moving, how):
+    plan = replace(plan, batch=400, pairs=(PairSpec(data="squares", how=how, share=1.0),))
+    changed = PairSampler(plan, {"squares": moving}, CROP).batch(0)["changed"]
+    assert changed.std(0) == pytest.approx((0.16 + 0.01) ** 0.5, rel=0.15)
+    assert abs(changed.mean()) < 0.06
+    assert np.corrcoef(changed.T)[0, 1] > 0.85  # mostly nearer or further, a little turned
+
+
+def test_stills_a_second_apart_tell_no_more_of_changes_than_one(unchanged, plan, moving):
+    stills = replace(plan.data[0], name="squares", kind="stills")
+    plan = replace(plan, batch=200, data=(stills,))
+    changed = PairSampler(plan, {"squares": moving}, CROP).batch(0)["changed"]
+    assert changed.std() > 0.3

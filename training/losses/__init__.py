@@ -27,6 +27,8 @@ class Targets(NamedTuple):
     box: Tensor  # (N, 4) cx, cy, w, h in the search window
     present: Tensor  # (N,) 1 or 0
     motion: Tensor  # (N, 2) way per frame of the target's centre, over sqrt(w * h); 0: unknown
+    # (N, 2) ln of the target's w, h over those that it had in the template, scene px
+    changed: Tensor
     search_px: int  # side of the search window
 
 
@@ -49,6 +51,7 @@ def targets_of(batch: Mapping[str, Tensor]) -> Targets:
         batch["target"].reshape(-1, 4),
         present.reshape(-1),
         batch["motion"].reshape(-1, 2),
+        batch["changed"].reshape(-1, 2),
         batch["search"].shape[-1],
     )
 

@@ -11,6 +11,15 @@ from thermedge.training.losses import Parts, Targets
 from thermedge.training.losses.grid import Grid, edges_iou, figures, grid_of, score_loss
 from thermedge.training.processes import share_of_all
 
+_WEIGHTS = {
+    "score": 1.0,
+    "overlap": 2.0,
+    "distance": 1.0,
+    "spread": 0.2,
+    "mask": 0.2,
+    "change": 0.5,
+}
+
 
 def losses(maps: Maps, targets: Targets) -> Parts:
     """Compare the head's maps with the truth.
@@ -18,11 +27,13 @@ def losses(maps: Maps, targets: Targets) -> Parts:
     The score is a Gaussian bump around the target's centre, learned by quality focal
     loss; boxes are learned at the cells that the bump covers. The spread learns the
     Laplace scale of the size error without moving the size itself. The token's mask
-    learns the ellipse in the target's box.
+    learns the ellipse in the target's box. Where a network says how sizes change, that
+    learns to bring the size which the runtime makes of a measured one to the label's.
 
     Source: Laplace likelihood (Kendall 2017); mask of STDTrack (arXiv 2601.09078).
     """
     score, offset, size, spread, mask = (part.float() for part in maps[:5])
+    change = getattr(maps, "change", None)
     grid = grid_of(score, targets)
     goal_offset = grid.ahead / grid.stride
     ratio = (targets.box[:, 2:] / targets.target_px).clamp(min=1e-3).log()
@@ -41,9 +52,30 @@ def losses(maps: Maps, targets: Targets) -> Parts:
         "spread": (likelihood * grid.weight).sum(),
         "mask": mask_loss(mask, grid, targets),
     }
-    weights = {"score": 1.0, "overlap": 2.0, "distance": 1.0, "spread": 0.2, "mask": 0.2}
-    total = torch.stack([weight * terms[name] for name, weight in weights.items()]).sum()
+    if change is not None:
+        error = change_error(change.float(), size - goal_size, spread, targets.changed)
+        terms["change"] = (error * grid.weight).sum()
+    total = torch.stack([_WEIGHTS[name] * term for name, term in terms.items()]).sum()
     return Parts(total, terms, hit, best_iou)
+
+
+def change_error(change: Tensor, error: Tensor, spread: Tensor, changed: Tensor) -> Tensor:
+    """Return (N, S, S): how far the drawn size is from the label's, ln, both sides added.
+
+    Args:
+        change: (N, 2, S, S) as `Maps.change` has it; only this is moved.
+        error: (N, 2, S, S) of the measured size, ln.
+        spread: (N, 2, S, S) ln of its Laplace scale.
+        changed: (N, 2) ln of the label's size over the template's, scene px.
+
+    Source: the posterior mean of `runtime.motion`, on tensors.
+    """
+    truth = changed[:, :, None, None]
+    measured = truth + error.detach()
+    gone = measured.square().sum(1, keepdim=True)
+    expected = change[:, :1].exp() + change[:, 1:].sigmoid() * gone
+    believed = expected / (expected + 2 * (2 * spread.detach()).exp())
+    return (believed * measured - truth).abs().sum(1)
 
 
 def mask_loss(mask: Tensor, grid: Grid, targets: Targets) -> Tensor:

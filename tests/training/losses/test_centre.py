@@ -1,13 +1,19 @@
 """Facts about what a head of score, offset, size and spread is asked for."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
+from thermedge import bundle
+from thermedge.bundles import find
+from thermedge.geometry import Box
 from thermedge.models.stdtrack import Maps
+from thermedge.runtime.decode import Candidate, Change
+from thermedge.runtime.motion import Motion
 from thermedge.training.losses import Targets
-from thermedge.training.losses.centre import ellipse, losses
+from thermedge.training.losses.centre import change_error, ellipse, losses
 from thermedge.training.losses.grid import grid_of
 
 SIDE, STRIDE_PX = 20, 8
@@ -22,6 +28,7 @@ def some_targets(present=(1.0, 1.0, 1.0)):
         ),
         present=torch.tensor(present),
         motion=torch.zeros(3, 2),
+        changed=torch.zeros(3, 2),
         search_px=SIDE * STRIDE_PX,
     )
 
@@ -38,7 +45,8 @@ def perfect(targets):
     score = torch.logit(grid.bump[:, None].clamp(1e-6, 1 - 1e-6))
     mask = 40 * ellipse(grid, targets)[:, None] - 20
     spread = torch.full_like(size, -5.0)
-    return Maps(score, torch.stack([x, y], 1), size, spread, mask, torch.zeros(count, 1, 8))
+    token, change = torch.zeros(count, 1, 8), torch.full_like(size, -3.0)
+    return Maps(score, torch.stack([x, y], 1), size, spread, mask, token, change)
 
 
 def leaves(maps):
@@ -48,7 +56,7 @@ def leaves(maps):
 def random_maps(count=3):
     torch.manual_seed(0)
     maps = (torch.randn(count, channels, SIDE, SIDE) for channels in (1, 2, 2, 2, 1))
-    return leaves(Maps(*maps, torch.zeros(count, 1, 8)))
+    return leaves(Maps(*maps, torch.zeros(count, 1, 8), torch.randn(count, 2, SIDE, SIDE)))
 
 
 def test_perfect_maps_cost_nothing_and_hit_every_target():
@@ -111,6 +119,69 @@ def test_the_best_spread_is_the_size_error():
     assert spread.grad.abs().max() < 1e-6
 
 
+def learned_change(changed, error, *, steps=300):
+    """Return (floor, share) of what is learned where labels change by `changed`, ln.
+
+    Args:
+        changed: One number per target, the same for width and height.
+        error: Of the measured size, ln; it is told as the spread.
+    """
+    targets = some_targets()._replace(changed=torch.tensor(changed)[:, None].expand(3, 2))
+    maps = perfect(targets)
+    maps = maps._replace(size=maps.size + error, spread=torch.full_like(maps.size, math.log(error)))
+    told = torch.tensor([-3.0, 0.0], requires_grad=True)
+    optimizer = torch.optim.Adam([told], 0.05)
+    for _ in range(steps):
+        change = told[None, :, None, None].expand(3, 2, SIDE, SIDE)
+        optimizer.zero_grad()
+        losses(maps._replace(change=change), targets).terms["change"].backward()
+        optimizer.step()
+    floor, share = told.tolist()
+    return math.exp(floor), 1 / (1 + math.exp(-share))
+
+
+def test_where_labels_keep_their_size_it_is_learned_that_none_changes():
+    floor, share = learned_change([0.0, 0.0, 0.0], 0.1)
+    noise = 2 * 0.1**2  # of one side's measurement, and the square of what both measure
+    assert floor + share * noise < 0.05 * noise
+
+
+def test_where_labels_change_as_measured_it_is_learned_to_follow():
+    floor, share = learned_change([-0.6, 0.7, 0.6], 0.1)
+    assert floor + share * 2 * 0.6**2 > 4 * 2 * 0.1**2  # of what is measured, 0.8 is believed
+
+
+def test_learning_how_sizes_change_moves_nothing_else():
+    maps = random_maps()
+    losses(maps, some_targets()).terms["change"].backward()
+    assert maps.change.grad.abs().sum() > 0
+    for part in (maps.score, maps.offset, maps.size, maps.spread):
+        assert part.grad is None or not part.grad.abs().sum()
+
+
+def test_the_size_that_is_learned_is_the_one_that_the_runtime_reports():
+    loop = replace(bundle.read(find("default")).manifest.loop, size_step=1.0)
+    torch.manual_seed(3)
+    for _ in range(20):
+        change, error, spread = torch.randn(3, 1, 2, 1, 1).unbind()
+        changed = torch.randn(1, 2) * 0.4
+        far = change_error(change, error, spread, changed).item()
+        motion = Motion(loop, Box(0, 0, 40, 40), (320, 256))
+        ln_w, ln_h = (math.log(40) + (changed[0] + error[0, :, 0, 0])).tolist()
+        floor, share = change[0, :, 0, 0].tolist()
+        told = Change(math.exp(floor), 1 / (1 + math.exp(-share)))
+        spreads = spread[0, :, 0, 0].exp().tolist()
+        motion.take(Candidate(9, 9, ln_w, ln_h, *spreads, 0.9, told), elapsed_s=0)
+        box, truth = motion.reported, (40 * changed[0].exp()).tolist()
+        expected = abs(math.log(box.w / truth[0])) + abs(math.log(box.h / truth[1]))
+        assert far == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_network_that_tells_nothing_of_changes_is_not_asked():
+    maps = perfect(some_targets())._replace(change=None)
+    assert "change" not in losses(maps, some_targets()).terms
+
+
 def test_boxes_are_learned_near_the_centre_only():
     targets, maps = some_targets(), random_maps()
     losses(maps, targets).terms["distance"].backward()
@@ -124,7 +195,7 @@ def test_the_total_weighs_all_parts_but_the_figures():
     parts = losses(random_maps(), some_targets())
     terms = parts.terms
     expected = terms["score"] + 2 * terms["overlap"] + terms["distance"]
-    expected = expected + 0.2 * (terms["spread"] + terms["mask"])
+    expected = expected + 0.2 * (terms["spread"] + terms["mask"]) + 0.5 * terms["change"]
     torch.testing.assert_close(parts.total, expected)
     assert not any(figure.requires_grad for figure in (parts.hit, parts.iou))
 

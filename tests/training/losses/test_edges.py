@@ -20,6 +20,7 @@ def some_targets(present=(1.0, 1.0, 1.0), motion=(0.0, 0.0)):
         ),
         present=torch.tensor(present),
         motion=torch.tensor([motion] * 3),
+        changed=torch.zeros(3, 2),
         search_px=SIDE * STRIDE_PX,
     )
 

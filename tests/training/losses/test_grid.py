@@ -23,6 +23,7 @@ def some_targets(present=(1.0, 1.0, 1.0), search_px=SIDE * STRIDE_PX):
         ),
         present=torch.tensor(present),
         motion=torch.zeros(3, 2),
+        changed=torch.zeros(3, 2),
         search_px=search_px,
     )
 
@@ -77,7 +78,9 @@ size_px = st.floats(4, 100)
 )
 def test_the_overlap_is_that_of_two_boxes(made, true, shift):
     box = torch.tensor([[0.0, 0.0, *true]])
-    targets = Targets(torch.ones(1, 2), box, torch.ones(1), torch.zeros(1, 2), 160)
+    targets = Targets(
+        torch.ones(1, 2), box, torch.ones(1), torch.zeros(1, 2), torch.zeros(1, 2), 160
+    )
     middle, half = (torch.tensor(pair).reshape(1, 2, 1, 1) for pair in (shift, made))
     came = edges_iou(middle - half / 2, middle + half / 2, targets)
     expected = Box.from_center(*shift, *made).iou(Box.from_center(0, 0, *true))

@@ -18,6 +18,7 @@ def batch(*frames):
         "target": torch.arange(8.0).reshape(2, 4)[:, None].expand(2, *(frames or (1,)), 4),
         "present": torch.ones(2, *frames),
         "motion": torch.zeros(2, *frames, 2),
+        "changed": torch.zeros(2, *frames, 2),
     }
 
 

@@ -11,7 +11,9 @@ from thermedge.training.losses.ltrb import cell_iou, distances, edge_errors
 @pytest.fixture
 def one():
     box = torch.tensor([[80.0, 80.0, 40.0, 24.0]])
-    targets = Targets(torch.ones(1, 2), box, torch.ones(1), torch.zeros(1, 2), 160)
+    targets = Targets(
+        torch.ones(1, 2), box, torch.ones(1), torch.zeros(1, 2), torch.zeros(1, 2), 160
+    )
     return grid_of(torch.zeros(1, 1, 20, 20), targets), targets
 
 

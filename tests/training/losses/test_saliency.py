@@ -23,6 +23,7 @@ def some_targets(present=(1.0, 1.0, 1.0)):
         ),
         present=torch.tensor(present),
         motion=torch.zeros(3, 2),
+        changed=torch.zeros(3, 2),
         search_px=160,
     )
 
