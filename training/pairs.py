@@ -141,8 +141,9 @@ class PairSampler:
         if spec.how != "track" or spec.data in self._stills:
             both = rng.normal(0, 0.4, (len(later), 1)) + rng.normal(0, 0.1, (len(later), 2))
             return both.astype(np.float32)
-        sizes = np.array([[moment.box.w, moment.box.h] for moment in (first, *later)])
-        return np.log(sizes[1:] / sizes[0]).astype(np.float32)
+        sizes = np.array([[moment.box.w, moment.box.h] for moment in (first, *later)], np.float32)
+        changed: NDArray[np.float32] = np.log(sizes[1:] / sizes[0])
+        return changed
 
     def _does(self, what: Augmentation) -> bool:
         return self._recipe.augment and what not in self._recipe.leave_out
