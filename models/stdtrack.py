@@ -140,10 +140,11 @@ class StdTrack(TrackerNet):
         self.tower = RepConv(c.head, c.head, kernels=(1, 3))
         self.score = nn.Conv2d(c.head, 1, 1)
         self.box = nn.Conv2d(c.head, 6, 1)
-        self.change = _change(c.head, c.change) if c.change else None
         nn.init.constant_(self.score.get_parameter("bias"), -4.0)  # few cells hold the target
         nn.init.normal_(self.box.weight, std=0.01)
         nn.init.zeros_(self.box.get_parameter("bias"))
+        # Made last: the same seed gives the other layers the same weights with and without.
+        self.change = _change(c.head, c.change) if c.change else None
         self.both: nn.Conv2d | None = None  # score and box in one, once they are folded
 
     @property

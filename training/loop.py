@@ -115,6 +115,11 @@ def train(
             torch.set_num_threads(count)
         run = _Run(plan, text, processes)
         last = folder / LAST
+        if plan.only and start_from is None and not last.exists() and processes.is_first:
+            raise RecipeError(
+                f"The recipe lets only {', '.join(plan.only)} learn, and nothing else is known.",
+                "Give the weights that the rest is to keep: --from CHECKPOINT.",
+            )
         begin = _beginning(folder, start_from) if processes.is_first else None
         saved, is_resumed = processes.from_first(begin) or (None, False)
         if saved is not None and is_resumed:
@@ -167,6 +172,7 @@ class _Run:
         self.net: TrackerNet = net.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = models.build(plan.tracker, plan.size, plan.network).to(self.device)
         self.average.load_state_dict(self.net.state_dict())
+        self._settled = _settle(self.net, plan.only)
         self.answers: nn.Module = _Answers(self.net)
         if processes.count > 1:
             # Of 1x1 kernels, whose strides may be either; it is said not to be an error.
@@ -264,6 +270,8 @@ class _Run:
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate()
         self.net.train()
+        for name in self._settled:
+            self.net.get_submodule(name).eval()
         is_bf16 = self.plan.precision == "bf16"
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=is_bf16):
             maps = self.answers(batch)
@@ -298,6 +306,24 @@ class _Run:
                 value.lerp_(now[name], 1 - decay)
             else:
                 value.copy_(now[name])
+
+
+def _settle(net: TrackerNet, only: tuple[str, ...]) -> list[str]:
+    """Let only these parts of the network learn; return the names of the others.
+
+    Raises:
+        RecipeError: The network has no such part.
+    """
+    parts = dict(net.named_children())
+    if unknown := [name for name in only if name not in parts]:
+        raise RecipeError(
+            f"The recipe lets only {', '.join(only)} learn; the network has no {unknown[0]!r}.",
+            f"Its parts are {', '.join(parts)}.",
+        )
+    settled = [name for name in parts if only and name not in only]
+    for name in settled:
+        parts[name].requires_grad_(False)
+    return settled
 
 
 class _Answers(nn.Module):

@@ -86,6 +86,9 @@ class Recipe:
     # bf16: autocast in it; fp32 for processors that are slow in bf16.
     precision: Literal["bf16", "fp32"] = "bf16"
     teacher_weight: float = 0.0  # of the imitation of --teacher in the loss; 0: there is none
+    # Parts of the network that learn, as its modules are called; the others keep the weights
+    # and norms that --from brought. Empty: all learn.
+    only: tuple[str, ...] = ()
     validation: ValidationSpec | None = None
     # Changes of the size's configuration, for ablations: what a network's config lists.
     network: dict[str, object] = field(default_factory=dict)

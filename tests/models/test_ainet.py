@@ -171,6 +171,7 @@ def test_every_parameter_learns_from_the_loss(net, half):
         "target": box,
         "present": torch.ones(2),
         "motion": torch.zeros(2, 2),
+        "changed": torch.zeros(2, 2),
     }
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
         maps = learning.answers(batch)

@@ -48,6 +48,7 @@ def test_what_an_ablation_leaves_out_is_gone_and_the_rest_learns(plan):
         batch["target_px"] = torch.full((2, 2), 40.0)
         batch["target"] = torch.tensor([[crop.search_px / 2] * 2 + [40.0] * 2] * 2)
         batch["present"], batch["motion"] = torch.ones(2), torch.zeros(2, 2)
+        batch["changed"] = torch.zeros(2, 2)
         parts = loss_of(one.tracker)(net.answers(batch), targets_of(batch))
         torch.autograd.backward(parts.total)
         used = [p.grad is not None and bool(p.grad.abs().sum()) for p in net.parameters()]

@@ -63,6 +63,7 @@ def batch_of(config, count=2):
         "target": torch.tensor([[half, half, 40.0, 30.0], [half + 9, half, 20.0, 40.0]])[:count],
         "present": torch.ones(count),
         "motion": torch.zeros(count, 2),
+        "changed": torch.zeros(count, 2),
     }
 
 

@@ -45,6 +45,7 @@ def tiny(monkeypatch, recipe_text):
         head=8,
         heads=2,
         capacity=3,
+        change=4,
         crop=crop,
     )
     monkeypatch.setitem(stdtrack.SIZES, "tiny", config)

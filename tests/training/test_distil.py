@@ -24,6 +24,7 @@ def batch_of(net):
         "target_px": torch.full((2, 2), 40.0),
         "target": torch.tensor([[side / 2, side / 2, 40.0, 36.0]] * 2),
         "motion": torch.zeros(2, 2),
+        "changed": torch.zeros(2, 2),
     }
     torch.manual_seed(3)
     for name in (*net.template_inputs, *net.track_inputs):

@@ -110,7 +110,17 @@ def test_the_log_has_a_line_per_few_steps_that_can_be_read_at_once(train, tmp_pa
     entries = [json.loads(line) for line in log.read_text().splitlines()]
     assert [(entry["step"], entry["samples"]) for entry in entries] == [(2, 8), (4, 16), (6, 24)]
     for entry in entries:
-        figures = {"total", "score", "overlap", "distance", "spread", "mask", "hit", "iou"}
+        figures = {
+            "total",
+            "score",
+            "overlap",
+            "distance",
+            "spread",
+            "mask",
+            "change",
+            "hit",
+            "iou",
+        }
         assert entry.keys() == {"step", "samples", "minutes", *figures, "rate", "samples_per_s"}
     assert entries[-1]["rate"] == 0
 
@@ -181,6 +191,45 @@ def test_a_run_takes_the_weights_it_shares_with_another_tracker(train, tiny, dat
         expected = kept[name] + 1 if name in kept else before[name]
         assert torch.equal(value, expected), name
     assert run.before == 0  # the pairs another tracker has seen are not its own
+
+
+@pytest.fixture
+def only_change(tiny):
+    return tiny.replace("cool_down", 'only = ["change"]\ncool_down', 1)
+
+
+def test_what_a_recipe_does_not_let_learn_keeps_its_weights_and_norms(train, only_change):
+    first = train("first")
+    before = checkpoints.load(first).part("average")
+    saved = checkpoints.load(train("second", only_change, start_from=first))
+    for kind in ("model", "average"):
+        after = saved.part(kind)
+        moved = {
+            name.split(".")[0] for name in before if not torch.equal(before[name], after[name])
+        }
+        assert moved == {"change"}
+
+
+def test_a_run_in_which_a_part_learns_resumes_to_the_same_bits(train, only_change, monkeypatch):
+    first = train("first")
+    straight = train("straight", only_change, start_from=first)
+    monkeypatch.setattr(loop, "_SAVE_EVERY_S", -1)
+    with pytest.raises(Killed):
+        train("stopped", only_change, start_from=first, report=killed_at(3))
+    assert_same(straight, train("stopped", only_change, start_from=first))
+
+
+def test_a_part_can_not_learn_on_top_of_nothing(train, only_change):
+    with pytest.raises(RecipeError, match="nothing else is known") as error:
+        train(text=only_change)
+    assert "--from CHECKPOINT" in error.value.remedy
+
+
+def test_a_part_that_the_network_lacks_is_named(train, tiny, checkpoint_file):
+    text = tiny.replace("cool_down", 'only = ["changes"]\ncool_down', 1)
+    with pytest.raises(RecipeError, match="no 'changes'") as error:
+        train(text=text, start_from=checkpoint_file)
+    assert "change" in error.value.remedy
 
 
 def test_the_learning_rate_rises_stays_and_falls(tiny):
