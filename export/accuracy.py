@@ -80,6 +80,13 @@ def mean(found: Scores) -> float:
     return float(np.mean([score.measures[MEASURE] for score in found.values()]))
 
 
+def apart(before: Scores, after: Scores) -> float:
+    """Return how far a clip's success AUC is from what it was, in the mean over clips."""
+    return float(
+        np.mean([abs(before[c].measures[MEASURE] - after[c].measures[MEASURE]) for c in before])
+    )
+
+
 def lost(before: Scores, after: Scores) -> Interval:
     """Return before - after, its mean and its paired bootstrap 95 % interval."""
     return scores.difference(before, after, MEASURE)[0]

@@ -89,7 +89,8 @@ def _accuracy(outcome: Outcome) -> str:
 Over {spec.clips} labelled recordings that no range was taken from, INT8 loses {spec.lost:+.4f}
 success AUC (95 % interval of the paired difference {spec.lost_low:+.4f} to {spec.lost_high:+.4f});
 {spec.budget:.4f} was allowed. Ranges come from {spec.calibration_windows} frames, set
-{spec.calibration_sha256[:12]}.
+{spec.calibration_sha256[:12]}. Of the ranges that keep within what was allowed, those
+are chosen with which single clips score most like fp32.
 
 {_table(("ranges", "success AUC", ""), rows)}
 """
