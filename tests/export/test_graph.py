@@ -58,7 +58,7 @@ def test_the_names_are_those_that_the_runtime_asks_for(exported):
         bundle.TEMPLATE_GRAPH: (["template"], ["kernel", "cells", "first_token"]),
         bundle.TRACK_GRAPH: (
             ["search", "kernel", "cells", "token", "store", "store_bias", "store_age"],
-            ["score", "offset", "size", "spread", "token_next"],
+            ["score", "offset", "size", "spread", "change", "token_next"],
         ),
     }
 
@@ -74,7 +74,7 @@ def test_no_batch_norm_is_left_and_every_3x3_is_one_convolution(exported):
     # 7 convolutions of the trunk, the 1x1 ones before the correlation, its own, the head.
     for file, count in (
         (bundle.TEMPLATE_GRAPH, 7 + 2),
-        (bundle.TRACK_GRAPH, 7 + 3 + 1 + 4),
+        (bundle.TRACK_GRAPH, 7 + 3 + 1 + 6),
     ):
         kinds = [node.op_type for node in onnx.load(exported[2] / file).graph.node]
         assert "BatchNormalization" not in kinds

@@ -37,7 +37,7 @@ def test_a_bundle_is_complete_and_verified(exported):
     assert opened.manifest.crop == SIZES["nano"].crop
     assert opened.manifest.parity.keys() == {
         *("kernel", "cells", "first_token"),
-        *("score", "offset", "size", "spread", "token_next"),
+        *("score", "offset", "size", "spread", "change", "token_next"),
     }
     chosen = settings.read(settings.shipped("stdtrack", "nano"))
     for part in dataclasses.fields(chosen):
@@ -64,7 +64,7 @@ def test_the_model_card_names_every_source_with_licence_and_credit(exported):
     assert card.startswith("# two_steps_bundle\n")
     for data in bundle.read(exported[2]).manifest.origin.data:
         assert f"| {data.name} | {data.licence} | {data.credit} |" in card
-    assert "445,897 / 380,088" in card  # parameters, trained and running
+    assert "447,531 / 381,698" in card  # parameters, trained and running
     assert "1,008" in card  # pairs seen
     size = (exported[2] / bundle.TRACK_GRAPH).stat().st_size
     assert f"{size:,} bytes" in card

@@ -13,7 +13,7 @@ from thermedge.models import checkpoint as checkpoints
 from thermedge.models.fuse import fused
 
 OUTPUTS = {"kernel", "cells", "first_token"}
-OUTPUTS |= {"score", "offset", "size", "spread", "token_next"}
+OUTPUTS |= {"score", "offset", "size", "spread", "change", "token_next"}
 STATE = {"token", "store", "store_bias", "store_age"}
 
 
