@@ -1,9 +1,10 @@
 """Where one target is believed to be, how large, and how it moves.
 
-There are two sizes. What the network is shown next must be as large as the target looks,
-or the network goes astray. What is reported is to be as large as the first box would be
-drawn now, and some targets keep their boxes whatever they look like: a propeller in the
-wind, a bird's wings, a hot tail. A network that has learned to tell them apart says so.
+There are two sizes. Windows are laid around the target as large as it looks: a network that
+is shown another scale loses it more often. What is reported is to be as large as the first
+box would be drawn now, and people redraw boxes less than targets change: a loose one around
+a distant aircraft stays as it is for hundreds of frames. A network can learn for which
+targets that holds.
 """
 
 from __future__ import annotations
