@@ -41,8 +41,9 @@ class ScalingSpec:
 class HeadSpec:
     """How the track graph's maps become a box."""
 
-    # centre: maps of score, offset, size and spread. ltrb: score, and the distances from
-    # each cell's middle to the left, top, right and bottom edge in search-window px.
+    # centre: maps of score, offset, size and spread, and change where the graph has it.
+    # ltrb: score, and the distances from each cell's middle to the left, top, right and
+    # bottom edge in search-window px.
     kind: Literal["centre", "ltrb"]
     stride_px: int  # search-window px between neighbouring cells
     size: Literal["template", "window"]  # size map: ln(size / template target size); or px
