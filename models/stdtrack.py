@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from thermedge.manifest import CropSpec
 from thermedge.models.fuse import norm_into_next, stacked
+from thermedge.models.layers.change import ChangeHead
 from thermedge.models.layers.correlation import cellwise_correlation, depthwise_correlation
 from thermedge.models.layers.rep_conv import RepConv
 from thermedge.models.layers.tokens import TokenFusion, TokenMask
@@ -76,7 +77,6 @@ SIZES = {
 
 _KERNEL_CELLS = 5  # the target fills 40 px of the nano's template window: 5 cells
 _COMPARED_CELLS = 7  # one cell of surroundings on every side
-_FIRST_CHANGE = (-3.2, 2.0)  # before anything is learned: sizes change by 20 %, or as measured
 
 
 class TemplateTensors(NamedTuple):
@@ -144,7 +144,7 @@ class StdTrack(TrackerNet):
         nn.init.normal_(self.box.weight, std=0.01)
         nn.init.zeros_(self.box.get_parameter("bias"))
         # Made last: the same seed gives the other layers the same weights with and without.
-        self.change = _change(c.head, c.change) if c.change else None
+        self.change = ChangeHead(c.head, c.change) if c.change else None
         self.both: nn.Conv2d | None = None  # score and box in one, once they are folded
 
     @property
@@ -265,15 +265,8 @@ class StdTrack(TrackerNet):
             both = torch.cat([self.score(told), self.box(told)], 1)
         else:
             both = self.both(told)
-        change = None if self.change is None else self.change(told)
+        change = None if self.change is None else self.change(told, shared, token)
         return Maps(both[:, :1], both[:, 1:3], both[:, 3:5], both[:, 5:], mask, token, change)
-
-
-def _change(channels: int, width: int) -> nn.Sequential:
-    last = nn.Conv2d(width, 2, 1)
-    nn.init.normal_(last.weight, std=0.01)
-    last.get_parameter("bias").data = torch.tensor(_FIRST_CHANGE)
-    return nn.Sequential(RepConv(channels, width, kernels=(1,)), last)
 
 
 def _centre(features: Tensor, side: int) -> Tensor:

@@ -82,6 +82,45 @@ class Augmenter:
         cv2.line(kernel, start, (round(reach + dx), round(reach + dy)), 1.0)
         cv2.filter2D(image, -1, kernel / kernel.sum(), dst=image, borderType=cv2.BORDER_REPLICATE)
 
+    def deform(
+        self, search: Image, box: tuple[float, float, float, float], rng: np.random.Generator
+    ) -> tuple[float, float]:
+        """Let the target take another pose, and its surroundings give way; return its growth.
+
+        It is stretched along each axis by a factor of its own, in place, and swayed: what
+        walks or turns changes its shape before a background that does not. Beyond 2.5
+        times its extent nothing moves.
+
+        Args:
+            search: (S, S), changed in place.
+            box: cx, cy, w, h of the target, window px.
+            rng: Draws the pose.
+
+        Returns:
+            The factors of the target's w and h.
+        """
+        cx, cy, w, h = box
+        both = rng.normal(0, 0.1)
+        grown = np.exp(np.clip(both + rng.normal(0, 0.22, 2), -0.6, 0.6))
+        sway = rng.normal(0, 0.05, 2) * (w, h)
+        phase = rng.uniform(0, 2 * math.pi, 2)
+        at = np.arange(search.shape[0], dtype=np.float32) + 0.5  # middles of pixels
+        from_x, near_x = _stretched(at, cx, w / 2, float(grown[0]))
+        from_y, near_y = _stretched(at, cy, h / 2, float(grown[1]))
+        near = near_y[:, None] * near_x[None]
+        waves_x = sway[0] * np.sin(phase[0] + 2 * math.pi * (at - cy) / h)
+        waves_y = sway[1] * np.sin(phase[1] + 2 * math.pi * (at - cx) / w)
+        x = at[None] + near * ((from_x - at)[None] + waves_x[:, None])
+        y = at[:, None] + near * ((from_y - at)[:, None] + waves_y[None])
+        search[:] = cv2.remap(
+            search,
+            (x - 0.5).astype(np.float32),
+            (y - 0.5).astype(np.float32),
+            cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        return float(grown[0]), float(grown[1])
+
     def occlude(
         self, search: Image, box: tuple[float, float, float, float], rng: np.random.Generator
     ) -> None:
@@ -119,3 +158,16 @@ class Augmenter:
         alpha = np.clip((1.0 - radius) / 0.35, 0, 1)[y0 - y : y1 - y, x0 - x : x1 - x]
         region = search[y0:y1, x0:x1]
         region += alpha * (patch[y0 - y : y1 - y, x0 - x : x1 - x] - region)
+
+
+def _stretched(at: Image, middle: float, half: float, factor: float) -> tuple[Image, Image]:
+    """Return where each pixel of an axis comes from, and how much it may move, in [0, 1].
+
+    What lies within `half` of the middle is stretched by the factor; the rest gives way.
+    """
+    end = 2.5 * half * max(factor, 1.0)
+    away = np.abs(at - middle)
+    came = np.interp(away, [0, half * factor, end], [0, half, end])
+    came = np.where(away < end, came, away)
+    near = np.interp(away, [half * max(factor, 1.0) * 1.2, end], [1, 0])
+    return (middle + np.sign(at - middle) * came).astype(np.float32), near.astype(np.float32)

@@ -61,6 +61,7 @@ class PairSampler:
         self._edges = np.cumsum(shares / shares.sum())
         self._tracks = [_long_enough(packs[pair.data], pair) for pair in recipe.pairs]
         self._stills = {data.name for data in recipe.data if data.kind in ("stills", "pairs")}
+        self._recorded = {data.name for data in recipe.data if data.kind == "sequences"}
         self._cropper = Cropper()
         self._augmenter, self._camera = Augmenter(recipe.leave_out), VisibleCamera()
         self._other = np.empty((crop.template_px, crop.template_px), np.float32)
@@ -116,7 +117,7 @@ class PairSampler:
         for frame, moment in enumerate(later):
             self._look(sample, frame, (pack, spec, before, moment), rng)
             before = moment
-        sample["changed"][:] = self._changes(spec, first, later, np.random.default_rng((*seed, 2)))
+        sample["changed"][:] += self._changes(spec, first, later, np.random.default_rng((*seed, 2)))
         visible = self._visible_pairs(sample)
         if rng.random() < 0.5:
             for picture in (*windows, *(own for _, own in visible)):
@@ -183,6 +184,11 @@ class PairSampler:
         counts = pack.picture(moment.picture)
         self._cropper.warp(counts, to_window, low=0, high=255, out=search)
         beside = pack.visible(moment.picture) if "search_visible" in sample else None
+        is_rigid = beside is None and (spec.how != "track" or spec.data not in self._recorded)
+        if self._does("deformation") and is_rigid and not absent and rng.random() < 0.35:
+            grown = self._augmenter.deform(search, target, rng)
+            target = target[0], target[1], target[2] * grown[0], target[3] * grown[1]
+            sample["changed"][frame] = np.log(grown)
         clean = None if beside is None else search.copy()
         if self._does("occluders") and not absent and rng.random() < 0.08:
             self._augmenter.occlude(search, target, rng)

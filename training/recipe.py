@@ -17,9 +17,12 @@ from thermedge.toml import loads
 
 # What augmenting does to windows, each of which a recipe can leave out:
 # inversion: hot becomes cold. gain: contrast and level move, as AGC does. sensor: blur, smear,
-# noise, stripes, resolution. occluders: something of another temperature in front. conventions:
+# noise, stripes, resolution. occluders: something of another temperature in front. deformation: a
+# target in another pose, before a background that stays. conventions:
 # looser and tighter boxes. far: targets as small as a scan of the frame shows them.
-Augmentation = Literal["inversion", "gain", "sensor", "occluders", "conventions", "far"]
+Augmentation = Literal[
+    "inversion", "gain", "sensor", "occluders", "deformation", "conventions", "far"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -119,3 +119,36 @@ def test_no_target_turns_cold_where_inversion_is_left_out():
     for seed in range(60):
         _, search = changed(without, seed)
         assert search[80, 80] >= search[2, 2]
+
+
+def disc(side=160, radius=16.0):
+    y, x = np.mgrid[0:side, 0:side] + 0.5 - side / 2
+    return np.where(np.hypot(x, y) < radius, 1.0, 0.0).astype(np.float32)
+
+
+def test_a_deformed_target_has_the_size_that_is_told(augmenter):
+    for seed in range(30):
+        search = disc()
+        wide, high = augmenter.deform(search, (80, 80, 32, 32), np.random.default_rng(seed))
+        # The middle row and column sway to the side, but keep their length.
+        assert (search.sum(1).max()) == pytest.approx(32 * wide, abs=1.5)
+        assert (search.sum(0).max()) == pytest.approx(32 * high, abs=1.5)
+
+
+def test_targets_are_deformed_by_more_than_a_warp_of_the_picture_does(augmenter):
+    aspects = []
+    for seed in range(60):
+        wide, high = augmenter.deform(disc(), (80, 80, 32, 32), np.random.default_rng(seed))
+        aspects.append(np.log(wide / high))
+    assert 0.2 < np.std(aspects) < 0.4
+
+
+def test_the_surroundings_of_a_deformed_target_stay(augmenter):
+    noise = np.random.default_rng(1).random((160, 160), np.float32)
+    for seed in range(20):
+        search = noise.copy()
+        augmenter.deform(search, (80, 80, 24, 24), np.random.default_rng(seed))
+        far = np.ones((160, 160), bool)
+        far[20:140, 20:140] = False  # 2.5 times 24 px, times the largest growth of 1.8
+        np.testing.assert_allclose(search[far], noise[far], atol=1e-5)
+        assert np.abs(search - noise)[70:90, 70:90].mean() > 0.02
