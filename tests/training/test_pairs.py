@@ -26,6 +26,16 @@ class Unchanged(Augmenter):
     def occlude(self, search, box, rng):
         pass
 
+    def deform(self, search, box, rng):
+        return 1.0, 1.0
+
+
+class Posing(Unchanged):
+    """Gives targets other poses, and does nothing else."""
+
+    def deform(self, search, box, rng):
+        return Augmenter.deform(self, search, box, rng)
+
 
 @pytest.fixture
 def unchanged(monkeypatch):
@@ -360,3 +370,20 @@ def test_stills_a_second_apart_tell_no_more_of_changes_than_one(unchanged, plan,
     plan = replace(plan, batch=200, data=(stills,))
     changed = PairSampler(plan, {"squares": moving}, CROP).batch(0)["changed"]
     assert changed.std() > 0.3
+
+
+@pytest.mark.parametrize(("kind", "share"), [("stills", 0.35), ("sequences", 0.0)])
+def test_targets_take_other_poses_unless_a_recording_shows_their_own(
+    monkeypatch, plan, moving, kind, share
+):
+    monkeypatch.setattr(pairs, "Augmenter", Posing)
+    data = replace(plan.data[0], name="squares", kind=kind)
+    batch = PairSampler(replace(plan, data=(data,)), {"squares": moving}, CROP).batch(0)
+    template = np.array([measured(window)[2:] for window in batch["template"]])
+    window = np.array([measured(batch["search"][i])[2:] for i in whole(batch)])
+    loose = batch["target_px"] / template
+    boxes = batch["target"][whole(batch), 2:]
+    # The box grows with its target, whatever else was drawn.
+    np.testing.assert_allclose(boxes / window, loose[whole(batch)], rtol=0.08)
+    aspect = np.log(window[:, 0] / window[:, 1] * 16 / 24)
+    assert (np.abs(aspect) > 0.13).mean() == pytest.approx(0.6 * share, abs=0.12)
