@@ -379,11 +379,17 @@ def test_targets_take_other_poses_unless_a_recording_shows_their_own(
     monkeypatch.setattr(pairs, "Augmenter", Posing)
     data = replace(plan.data[0], name="squares", kind=kind)
     batch = PairSampler(replace(plan, data=(data,)), {"squares": moving}, CROP).batch(0)
-    template = np.array([measured(window)[2:] for window in batch["template"]])
-    window = np.array([measured(batch["search"][i])[2:] for i in whole(batch)])
-    loose = batch["target_px"] / template
-    boxes = batch["target"][whole(batch), 2:]
-    # The box grows with its target, whatever else was drawn.
-    np.testing.assert_allclose(boxes / window, loose[whole(batch)], rtol=0.08)
-    aspect = np.log(window[:, 0] / window[:, 1] * 16 / 24)
-    assert (np.abs(aspect) > 0.13).mean() == pytest.approx(0.6 * share, abs=0.12)
+    kept = whole(batch)
+    wide, high = np.array([measured(batch["search"][i])[2:] for i in kept]).T
+
+    def looseness(windows, boxes):
+        areas = (windows[:, 0] * 255 - DARK).sum((1, 2)) / (BRIGHT - DARK)  # swaying keeps them
+        return boxes.prod(1) / areas
+
+    # The box grows with its target; what a tight box leaves out grows less.
+    in_search = looseness(batch["search"][kept], batch["target"][kept, 2:])
+    in_template = looseness(batch["template"][kept], batch["target_px"][kept])
+    np.testing.assert_allclose(in_search, in_template, rtol=0.12)
+    # A warp changes the aspect by .04, another pose by .3 and so twice in three by .13 or more.
+    posed = (np.abs(np.log(wide / high * 16 / 24)) > 0.13).mean()
+    assert posed == pytest.approx(0.67 * share, abs=0.12)
