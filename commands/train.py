@@ -42,7 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="start_from",
         type=Path,
         metavar="CHECKPOINT",
-        help="begin a new run with the weights of another",
+        help="begin a new run with the weights of another; stdtrack_nano is a file that ships: "
+        "the shipped tracker's, to be taught your own camera",
     )
     parser.add_argument(
         "--teacher",
@@ -101,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
             text,
             folder,
             data=args.data,
-            start_from=args.start_from,
+            start_from=_found(args.start_from),
             workers=args.workers,
             threads=args.threads,
             device=args.device,
@@ -112,3 +113,13 @@ def run(args: argparse.Namespace) -> int:
     if is_first:
         print(last)
     return 0
+
+
+def _found(weights: Path | None) -> Path | None:
+    """Return the file, or the shipped one of that name."""
+    from thermedge import training
+
+    if weights is None or weights.exists():
+        return weights
+    shipped = Path(training.__path__[0]) / "weights" / f"{weights}.safetensors"
+    return shipped if shipped.exists() else weights
