@@ -393,3 +393,18 @@ def test_targets_take_other_poses_unless_a_recording_shows_their_own(
     # A warp changes the aspect by .04, another pose by .3 and so twice in three by .13 or more.
     posed = (np.abs(np.log(wide / high * 16 / 24)) > 0.13).mean()
     assert posed == pytest.approx(0.67 * share, abs=0.12)
+
+
+@pytest.mark.parametrize(("kind", "share"), [("synthetic", 0.35), ("sequences", 0.0)])
+def test_another_pose_counts_as_a_change_of_size(monkeypatch, plan, moving, kind, share):
+    class Doubling(Unchanged):
+        def deform(self, search, box, rng):
+            return 2.0, 0.5
+
+    monkeypatch.setattr(pairs, "Augmenter", Doubling)
+    data = replace(plan.data[0], name="squares", kind=kind, scenes=1, frames=4)
+    batch = PairSampler(replace(plan, batch=200, data=(data,)), {"squares": moving}, CROP).batch(0)
+    posed = batch["changed"].any(1)
+    assert posed.mean() == pytest.approx(share, abs=0.1)
+    told = np.tile(np.log([2.0, 0.5]), (posed.sum(), 1))
+    np.testing.assert_allclose(batch["changed"][posed], told, atol=1e-6)
