@@ -14,7 +14,7 @@ from thermedge.runtime.scene_shapes import NUM_PHASES, Pose, Sprite, screen, spr
 from thermedge.runtime.scene_spec import Occlusion, SceneSpec
 
 _SMALLEST_PX = 3.0
-_BEAT_HZ = {"person": 1.6, "bird": 3.5}  # steps and wing beats
+_BEAT_HZ = {"person": 1.6, "bird": 3.5, "animal": 2.2, "rider": 1.2}  # steps, wings, pedals
 _INTRUDER_S = 1.5
 _INTRUDER_K = 60.0
 
@@ -100,7 +100,9 @@ def _alike(
     span = float(np.ptp(growth))
     zoom = math.log(spec.scale_range) / span if span > 0 else 0.0
     end = spec.contrast_k if spec.end_contrast_k is None else spec.end_contrast_k
-    roll = {"drone": 0.12, "bird": 0.15, "blob": 0.3}.get(spec.kind, 0.03)
+    roll = {"drone": 0.12, "bird": 0.15, "blob": 0.3, "plane": 0.3, "helicopter": 0.12}.get(
+        spec.kind, 0.03
+    )
     return Actor(
         phases=sprites(spec.kind, rng),
         place=place,

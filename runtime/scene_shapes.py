@@ -1,22 +1,18 @@
-"""The things of a generated scene: outlines with heat, drawn at any sub-pixel size."""
+"""The things of a generated scene: outlines drawn at any sub-pixel size."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from thermedge.geometry import Box
+from thermedge.runtime.scene_outlines import MOVING, Kind, Part, Points, parts, ripple
 
-Kind = Literal["drone", "person", "vehicle", "bird", "blob"]
-KINDS: tuple[Kind, ...] = ("drone", "person", "vehicle", "bird", "blob")
-Points = NDArray[np.float64]  # (M, 2) outline, free units, y down
-Part = tuple[Points, float]  # an outline and its heat over the ambient, free units
 Patch = NDArray[np.float32]  # (h, w, 2) heat times cover, and cover in [0, 1]
 
 NUM_PHASES = 8  # of a gait or a wing beat
@@ -119,12 +115,12 @@ def sprites(kind: Kind, rng: np.random.Generator) -> tuple[Sprite, ...]:
 
     The mean heat of the first phase is 1, so that a contrast in K is the thing's mean.
     """
-    build = _BUILD[kind]
-    moving = kind in ("person", "bird")
     seed = int(rng.integers(1 << 31))
-    phases = np.arange(NUM_PHASES if moving else 1) * (2 * math.pi / NUM_PHASES)
+    phases = np.arange(NUM_PHASES if kind in MOVING else 1) * (2 * math.pi / NUM_PHASES)
     # The same draws for each phase: it is one thing.
-    return _finished([build(np.random.default_rng(seed), float(p)) for p in phases], rng, 0.25)
+    return _finished(
+        [parts(kind, np.random.default_rng(seed), float(p)) for p in phases], rng, 0.25
+    )
 
 
 def screen(aspect: float, rng: np.random.Generator) -> Sprite:
@@ -133,7 +129,7 @@ def screen(aspect: float, rng: np.random.Generator) -> Sprite:
     x, y = np.cos(angle), np.sin(angle)
     leafy = rng.random() < 0.7
     corners, rough, texture = (4, 0.06, 0.3) if leafy else (40, 0.0, 0.06)
-    radius = (x**corners + y**corners) ** (-1 / corners) * (1 + rough * _ripple(rng, angle, 30))
+    radius = (x**corners + y**corners) ** (-1 / corners) * (1 + rough * ripple(rng, angle, 30))
     outline = np.column_stack([x * radius, y * radius * aspect])
     return _finished([[(outline, 1.0)]], rng, texture)[0]
 
@@ -152,99 +148,3 @@ def _finished(
     for sprite in made:
         sprite.warm(warmth)
     return made
-
-
-def _ripple(rng: np.random.Generator, angle: Points, waves: int) -> Points:
-    """Return a closed random curve over the angle, of about unit size."""
-    total = np.zeros_like(angle)
-    for wave in range(2, waves):
-        total += rng.normal() / math.sqrt(waves) * np.cos(wave * angle + rng.uniform(0, 6.3))
-    return total
-
-
-def _oval(x: float, y: float, rx: float, ry: float) -> Points:
-    angle = np.linspace(0, 2 * math.pi, 32, endpoint=False)
-    return np.column_stack([x + rx * np.cos(angle), y + ry * np.sin(angle)])
-
-
-def _limb(x0: float, y0: float, x1: float, y1: float, width: float) -> Points:
-    along = np.array([x1 - x0, y1 - y0])
-    across = np.array([-along[1], along[0]]) * (width / 2 / math.hypot(*along))
-    a, b = np.array([x0, y0]), np.array([x1, y1])
-    return np.array([a + across, b + 0.7 * across, b - 0.7 * across, a - across])
-
-
-def _drone(rng: np.random.Generator, _: float) -> list[Part]:
-    tilt, reach = rng.uniform(0.12, 0.45), rng.uniform(0.75, 0.95)
-    motor, body = rng.uniform(1.5, 2.6), rng.uniform(0.2, 0.3)
-    parts: list[Part] = []
-    for x, y in ((-reach, -tilt), (reach, -tilt), (-reach * 0.9, tilt), (reach * 0.9, tilt)):
-        parts.append((_oval(x, y - 0.1, 0.34, 0.05), 0.45))
-        parts.append((_limb(0, 0, x, y, 0.12), 0.7))
-        parts.append((_oval(x, y, 0.1, 0.11), motor))
-    parts += [(_limb(s * 0.15, 0.1, s * 0.3, tilt + 0.3, 0.07), 0.6) for s in (-1, 1)]
-    parts.append((_oval(0, 0, body * 1.2, body), 1.0))
-    parts.append((_oval(0, -0.06, body * 0.7, body * 0.4), 1.8))
-    parts.append((_oval(0, body, 0.1, 0.1), 1.2))
-    return parts
-
-
-def _person(rng: np.random.Generator, phase: float) -> list[Part]:
-    stride, broad = rng.uniform(0.2, 0.34), rng.uniform(0.2, 0.27)
-    clothes = rng.uniform(0.6, 1.0)
-    swing = stride * math.sin(phase)
-    parts: list[Part] = []
-    for s in (-1, 1):
-        hand_x = s * broad - s * 0.7 * swing
-        parts.append((_limb(s * 0.08, -0.1, s * 0.08 + s * swing, 0.95, 0.2), 0.8 * clothes))
-        parts.append((_limb(s * broad, -0.62, hand_x, -0.08, 0.13), clothes))
-        parts.append((_oval(hand_x, -0.05, 0.06, 0.07), 1.5))
-    torso = [(-broad, -0.68), (broad, -0.68), (0.8 * broad, 0.0), (-0.8 * broad, 0.0)]
-    parts.append((np.array(torso), clothes))
-    parts.append((_oval(0.02, -0.84, 0.12, 0.16), 1.7))
-    return parts
-
-
-def _vehicle(rng: np.random.Generator, _: float) -> list[Part]:
-    back, roof = rng.uniform(-0.95, -0.55), rng.uniform(-0.55, -0.35)
-    front, hood = rng.uniform(0.2, 0.4), rng.uniform(1.4, 2.4)
-    body = [(-1, 0.3), (-1, -0.08), (front + 0.2, -0.1), (0.97, 0.02), (1, 0.3)]
-    cabin = [(back - 0.05, -0.05), (back + 0.12, roof), (front, roof), (front + 0.26, -0.05)]
-    glass = [(back + 0.1, -0.1), (back + 0.18, roof + 0.08), (front - 0.04, roof + 0.08)]
-    glass.append((front + 0.14, -0.1))
-    engine = [(front + 0.25, -0.06), (0.95, 0.03), (0.97, 0.2), (front + 0.25, 0.2)]
-    parts: list[Part] = [(np.array(body), 0.9), (np.array(cabin), 0.8)]
-    parts += [(np.array(glass), 0.25), (np.array(engine), hood)]
-    parts += [(_oval(x, 0.3, 0.19, 0.19), 1.5) for x in (-0.6, 0.6)]
-    parts.append((_oval(-0.93, 0.27, 0.06, 0.05), 3.0))
-    return parts
-
-
-def _bird(rng: np.random.Generator, phase: float) -> list[Part]:
-    lift, span = 0.45 * math.cos(phase), rng.uniform(0.8, 1.0)
-    parts: list[Part] = []
-    for s in (-1, 1):
-        elbow, tip = (s * 0.5 * span, -0.7 * lift - 0.06), (s * span, -lift)
-        wing = [(0.0, -0.1), elbow, tip, (s * 0.45 * span, -0.6 * lift + 0.12), (0.0, 0.12)]
-        parts.append((np.array(wing), 0.6))
-    parts.append((_oval(0, 0, 0.17, 0.2), 1.5))
-    parts.append((_oval(0.08, -0.16, 0.09, 0.09), 1.7))
-    return parts
-
-
-def _blob(rng: np.random.Generator, _: float) -> list[Part]:
-    angle = np.linspace(0, 2 * math.pi, 72, endpoint=False)
-    radius = 1 + 0.28 * _ripple(rng, angle, 6)
-    long = rng.uniform(0.7, 1.5)
-    outline = np.column_stack([np.cos(angle) * radius * long, np.sin(angle) * radius])
-    core = outline * rng.uniform(0.35, 0.6) + rng.uniform(-0.2, 0.2, 2)
-    return [(outline, 0.8), (core, rng.uniform(1.1, 1.8))]
-
-
-_BUILD = {
-    "drone": _drone,
-    "person": _person,
-    "vehicle": _vehicle,
-    "bird": _bird,
-    "blob": _blob,
-}

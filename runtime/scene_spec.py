@@ -8,11 +8,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from thermedge.runtime.scene_shapes import KINDS, Kind
+from thermedge.runtime.scene_outlines import Kind
 from thermedge.runtime.sensor_model import SensorSpec
 
 Backdrop = Literal["sky", "ground", "horizon"]
-_FLYING: tuple[Kind, ...] = ("drone", "bird", "blob")
+# What a seed alone draws; the other kinds are asked for, so that old seeds stay what they were.
+_DRAWN: tuple[Kind, ...] = ("drone", "person", "vehicle", "bird", "blob")
+_FLYING: tuple[Kind, ...] = ("drone", "bird", "blob", "plane", "helicopter")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,7 @@ def random_spec(seed: int, *, bits: Literal[8, 14, 16] | None = None, **fixed: A
     frame.update({key: fixed[key] for key in frame if key in fixed})
     spec = SceneSpec(**frame, seed=seed, sensor=_random_sensor(rng, bits, frame))
     spec = replace(spec, **_random_target(rng, spec))
+    spec = replace(spec, kind=fixed.get("kind", spec.kind))  # cars do not fly
     spec = replace(spec, **_random_world(rng, spec))
     return replace(spec, **{**_random_events(rng, spec), **fixed})
 
@@ -146,7 +149,7 @@ def _random_target(rng: np.random.Generator, spec: SceneSpec) -> dict[str, Any]:
     contrast = _log_normal(rng, 4.5, 0.7, weakest, 30) * (1 if _chance(rng, 0.7) else -1)
     pace = _log_normal(rng, 0.025, 0.8, 0.002, 0.25) * size + rng.uniform(0, 0.5)
     return {
-        "kind": KINDS[int(rng.integers(len(KINDS)))],
+        "kind": _DRAWN[int(rng.integers(len(_DRAWN)))],
         "target_px": size,
         "contrast_k": contrast,
         "end_contrast_k": -contrast * rng.uniform(0.5, 1) if _chance(rng, 0.15) else None,

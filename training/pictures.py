@@ -73,13 +73,15 @@ def from_scenes(scenes: int, frames: int) -> Iterator[Labelled]:
     from thermedge.manifest import ScalingSpec
     from thermedge.runtime.scaling import Scaler
     from thermedge.runtime.scene import Scene, random_spec
+    from thermedge.runtime.scene_outlines import KINDS
 
     scaling = ScalingSpec(
         low_percent=0.5, high_percent=99.8, min_span_counts=120, expand_s=0.2, contract_s=2.0
     )
     for seed in range(scenes):
         scaler = Scaler(scaling)
-        spec = random_spec(FIRST_SEED + seed, num_frames=frames)
+        kind = KINDS[seed % len(KINDS)]
+        spec = random_spec(FIRST_SEED + seed, num_frames=frames, kind=kind)
         for number, shot in enumerate(Scene(spec)):
             low, high = scaler.bounds(shot.counts, int(number / spec.rate_hz * 1e9))
             if shot.visible_fraction < 0.4 or min(shot.box.w, shot.box.h) < _MIN_SIDE_PX:

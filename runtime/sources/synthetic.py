@@ -12,6 +12,7 @@ from thermedge.errors import SourceError
 from thermedge.frame import Frame
 from thermedge.geometry import Box
 from thermedge.runtime.scene import Scene, SceneFrame, SceneSpec, demo_spec, random_spec
+from thermedge.runtime.scene_outlines import KINDS
 
 SCHEME = "synthetic:"
 EXAMPLE = "synthetic:seed=7,frames=600,size=640x512,rate=60,bits=8,realtime=1"
@@ -100,15 +101,18 @@ def open_synthetic(uri: str) -> SyntheticSource:
     """Open the scene that a text like `synthetic:seed=7,bits=8` names.
 
     `synthetic:` is the demo. `seed`, `frames`, `size`, `rate` and `bits` change it;
-    `scene=random` takes a random scene instead; `realtime=1` keeps to the rate, and
-    `endless=1` does so for ever.
+    `scene=random` takes a random scene instead, and `kind=animal` one with such a target;
+    `realtime=1` keeps to the rate, and `endless=1` does so for ever.
 
     Raises:
         SourceError: A key is unknown, comes twice, or has an impossible value.
     """
     values = _values(uri)
     pace = {key: values.pop(key, False) for key in ("realtime", "endless")}
-    build = random_spec if values.pop("scene", "demo") == "random" else demo_spec
+    scene = values.pop("scene", "random" if "kind" in values else "demo")
+    if scene == "demo" and "kind" in values:
+        raise SourceError("The demo shows a vehicle; its scene takes no kind.", _REMEDY)
+    build = random_spec if scene == "random" else demo_spec
     if build is random_spec:
         values.setdefault("seed", 0)
     return SyntheticSource(build(**values), **pace)
@@ -186,6 +190,7 @@ _KEYS = {
     "rate": _Key(_rate, "a number of frames per second from 1 to 1000"),
     "bits": _Key(_one_of("bits", {"8": 8, "14": 14, "16": 16}), "8, 14 or 16"),
     "scene": _Key(_one_of("scene", {"demo": "demo", "random": "random"}), "demo or random"),
+    "kind": _Key(_one_of("kind", {kind: kind for kind in KINDS}), f"one of {', '.join(KINDS)}"),
     "realtime": _Key(_one_of("realtime", {"0": False, "1": True}), "0 or 1"),
     "endless": _Key(_one_of("endless", {"0": False, "1": True}), "0 or 1"),
 }

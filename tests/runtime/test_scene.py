@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from thermedge.runtime.scene import Occlusion, Scene, SceneSpec, SensorSpec, tail
-from thermedge.runtime.scene_shapes import KINDS
+from thermedge.runtime.scene_outlines import KINDS
 
 SMALL = SceneSpec(width_px=128, height_px=96, num_frames=40, target_px=14, num_objects=3)
 STILL = dataclasses.replace(

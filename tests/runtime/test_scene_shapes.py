@@ -3,7 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from thermedge.runtime.scene_shapes import KINDS, NUM_PHASES, Pose, screen, sprites
+from thermedge.runtime.scene_outlines import KINDS
+from thermedge.runtime.scene_shapes import NUM_PHASES, Pose, screen, sprites
 
 
 def drawn(sprite, pose, shape=(160, 200)):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from thermedge.runtime.scene import Scene
+from thermedge.runtime.scene_outlines import KINDS
 from thermedge.runtime.scene_spec import SceneSpec, demo_spec, random_spec
 
 DRAWN = [random_spec(seed) for seed in range(300)]
@@ -53,6 +54,26 @@ def test_what_is_fixed_stays():
     assert (spec.width_px, spec.height_px, spec.num_frames) == (640, 512, 60)
     assert spec.kind == "bird"
     assert spec.sensor.bits == 14
+
+
+def test_every_kind_can_be_asked_for_and_stays_where_it_belongs():
+    grounded = set(KINDS) - {"drone", "bird", "blob", "plane", "helicopter"}
+    backdrops = {kind: {random_spec(s, kind=kind).backdrop for s in range(30)} for kind in KINDS}
+
+    assert all("sky" not in backdrops[kind] for kind in grounded)
+    assert all("sky" in backdrops[kind] for kind in set(KINDS) - grounded)
+
+
+def test_a_seed_alone_draws_what_it_drew_before_there_were_more_kinds():
+    assert {spec.kind for spec in DRAWN} == {"drone", "person", "vehicle", "bird", "blob"}
+    assert [spec.kind for spec in DRAWN[:6]] == [
+        "vehicle",
+        "drone",
+        "bird",
+        "vehicle",
+        "vehicle",
+        "vehicle",
+    ]
 
 
 def test_the_noise_of_random_sensors_is_that_of_real_ones():

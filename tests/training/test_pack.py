@@ -91,7 +91,7 @@ def test_what_changes_the_content_makes_a_new_pack(cache, root, reads, write_cli
     assert after.boxes.tolist() != before.boxes.tolist()
 
 
-@pytest.mark.parametrize("file", ["scene.py", "scene_shapes.py", "sensor_model.py", "scaling.py"])
+@pytest.mark.parametrize("file", ["scene.py", "scene_outlines.py", "sensor_model.py", "scaling.py"])
 def test_another_scene_generator_makes_a_new_pack(tmp_path, monkeypatch, file):
     code = tmp_path / "runtime"
     shutil.copytree(Path(pack.runtime.__path__[0]), code, ignore=shutil.ignore_patterns("*.pyc"))

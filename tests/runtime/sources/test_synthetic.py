@@ -49,10 +49,23 @@ def test_a_random_scene_follows_its_seed():
     assert open_synthetic("synthetic:scene=random,frames=1,size=96x80").num_frames == 1
 
 
+def test_a_kind_asks_for_a_random_scene_with_such_a_target():
+    animal, boat, drawn = (
+        open_synthetic(f"synthetic:{scene},seed=3,frames=5,size=96x80").truths
+        for scene in ("kind=animal", "scene=random,kind=boat", "scene=random")
+    )
+
+    assert animal != boat
+    assert drawn not in (animal, boat)
+
+
 @pytest.mark.parametrize(
     ("uri", "problem"),
     [
-        ("synthetic:sed=7", "no 'sed'; it knows seed, frames, size, rate, bits, scene, realtime"),
+        (
+            "synthetic:sed=7",
+            "no 'sed'; it knows seed, frames, size, rate, bits, scene, kind, realtime",
+        ),
         ("synthetic:seed", "seed='' of a synthetic scene is not a whole number from 0"),
         ("synthetic:seed=-1", "seed='-1'"),
         ("synthetic:seed=1.5", "seed='1.5'"),
@@ -64,6 +77,8 @@ def test_a_random_scene_follows_its_seed():
         ("synthetic:bits=12", "not 8, 14 or 16"),
         ("synthetic:realtime=yes", "not 0 or 1"),
         ("synthetic:scene=rain", "not demo or random"),
+        ("synthetic:kind=cloud", "not one of drone, person, vehicle"),
+        ("synthetic:scene=demo,kind=boat", "The demo shows a vehicle"),
         ("synthetic:seed=1,seed=2", "'seed' comes twice"),
         ("synthetic:,", "no ''"),
         ("synthetic:seed=1,", "no ''"),
