@@ -37,6 +37,7 @@ class StdTrackConfig:
     cells: int  # channels of the cell-wise correlation
     passed: int  # search channels that go to the head as they are
     head: int  # channels of the head, and of the token
+    tower: int  # 3x3 layers between the mask and the answers
     heads: int  # parallel attentions of the token; a divisor of `head`
     capacity: int  # tokens that the store holds
     crop: CropSpec
@@ -51,11 +52,12 @@ SIZES = {
         stem=16,
         middle=32,
         features=64,
-        deep=3,
+        deep=6,
         kernels=40,
         cells=48,
         passed=32,
         head=64,
+        tower=2,
         heads=2,
         capacity=6,
         crop=CropSpec(template_px=88, search_px=160, template_factor=2.2, search_factor=4.0),
@@ -69,6 +71,7 @@ SIZES = {
         cells=64,
         passed=48,
         head=96,
+        tower=1,
         heads=3,
         capacity=6,
         crop=CropSpec(template_px=120, search_px=224, template_factor=2.2, search_factor=4.0),
@@ -137,7 +140,7 @@ class StdTrack(TrackerNet):
         self.first_token = nn.Linear(c.features, c.head)
         self.fusion = TokenFusion(c.head, c.heads) if c.memory else None
         self.mask = TokenMask(c.head) if c.mask else None
-        self.tower = RepConv(c.head, c.head, kernels=(1, 3))
+        self.tower = nn.Sequential(*(RepConv(c.head, c.head) for _ in range(c.tower)))
         self.score = nn.Conv2d(c.head, 1, 1)
         self.box = nn.Conv2d(c.head, 6, 1)
         nn.init.constant_(self.score.get_parameter("bias"), -4.0)  # few cells hold the target
