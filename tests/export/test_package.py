@@ -64,7 +64,7 @@ def test_the_model_card_names_every_source_with_licence_and_credit(exported):
     assert card.startswith("# two_steps_bundle\n")
     for data in bundle.read(exported[2]).manifest.origin.data:
         assert f"| {data.name} | {data.licence} | {data.credit} |" in card
-    assert "621,699 / 539,226" in card  # parameters, trained and running
+    assert "457,347 / 391,514" in card  # parameters, trained and running
     assert "1,008" in card  # pairs seen
     size = (exported[2] / bundle.TRACK_GRAPH).stat().st_size
     assert f"{size:,} bytes" in card

@@ -94,4 +94,4 @@ def test_fusing_removes_exactly_the_branches_the_norms_and_a_projection(network)
     def count(net):
         return sum(weight.numel() for weight in net.parameters())
 
-    assert count(fused(network)) == count(network) - saved + added == 539_226
+    assert count(fused(network)) == count(network) - saved + added == 391_514
