@@ -19,7 +19,6 @@ from thermedge.manifest import CropSpec
 from thermedge.models.fuse import norm_into_next, stacked
 from thermedge.models.layers.change import ChangeHead
 from thermedge.models.layers.correlation import cellwise_correlation, depthwise_correlation
-from thermedge.models.layers.cut import cut_square
 from thermedge.models.layers.rep_conv import RepConv
 from thermedge.models.layers.tokens import TokenFusion, TokenMask
 from thermedge.models.net import TrackerNet
@@ -38,7 +37,6 @@ class StdTrackConfig:
     cells: int  # channels of the cell-wise correlation
     passed: int  # search channels that go to the head as they are
     head: int  # channels of the head, and of the token
-    tower: int  # 3x3 layers between the mask and the answers
     heads: int  # parallel attentions of the token; a divisor of `head`
     capacity: int  # tokens that the store holds
     crop: CropSpec
@@ -58,7 +56,6 @@ SIZES = {
         cells=48,
         passed=32,
         head=64,
-        tower=1,
         heads=2,
         capacity=6,
         crop=CropSpec(template_px=88, search_px=160, template_factor=2.2, search_factor=4.0),
@@ -72,7 +69,6 @@ SIZES = {
         cells=64,
         passed=48,
         head=96,
-        tower=1,
         heads=3,
         capacity=6,
         crop=CropSpec(template_px=120, search_px=224, template_factor=2.2, search_factor=4.0),
@@ -141,7 +137,7 @@ class StdTrack(TrackerNet):
         self.first_token = nn.Linear(c.features, c.head)
         self.fusion = TokenFusion(c.head, c.heads) if c.memory else None
         self.mask = TokenMask(c.head) if c.mask else None
-        self.tower = nn.Sequential(*(RepConv(c.head, c.head) for _ in range(c.tower)))
+        self.tower = RepConv(c.head, c.head, kernels=(1, 3))
         self.score = nn.Conv2d(c.head, 1, 1)
         self.box = nn.Conv2d(c.head, 6, 1)
         nn.init.constant_(self.score.get_parameter("bias"), -4.0)  # few cells hold the target
@@ -193,10 +189,7 @@ class StdTrack(TrackerNet):
 
         Args:
             batch: `template` (B, 1, T, T), `search` (B, frames, 1, S, S), `present`
-                (B, frames): what the runtime's quality gate would let into the store;
-                perhaps `refresh` (B, 1), the weight of a template that the loop cuts
-                after the first frame, and `refresh_box` (B, 4), (cx, cy, w, h) in that
-                frame's window, px.
+                (B, frames): what the runtime's quality gate would let into the store.
                 Pairs, which lack the axis of frames, are clips of one frame.
         """
         kernel, cells, first = self.template(batch["template"])
@@ -205,8 +198,6 @@ class StdTrack(TrackerNet):
             search, present = search[:, None], present[:, None]
         clips, frames = search.shape[:2]
         each = [part.repeat_interleave(frames, 0) for part in (kernel, cells)]
-        if "refresh" in batch and frames > 1:
-            each = self._refreshed(each, batch, search[:, 0])
         shared = self._compared(search.flatten(0, 1), *each)
         shared_of = shared.reshape(clips, frames, *shared.shape[1:])
         token, masks, tokens, kept = first, [], [], [first]
@@ -228,22 +219,6 @@ class StdTrack(TrackerNet):
             visible.append(present[:, frame])
         mask = torch.stack(masks, 1).flatten(0, 1)
         return self._head(shared, mask, torch.stack(tokens, 1).flatten(0, 1))
-
-    def _refreshed(
-        self, parts: list[Tensor], batch: Mapping[str, Tensor], seen: Tensor
-    ) -> list[Tensor]:
-        """Blend in the templates of the clips' first windows, but not for those windows."""
-        crop, box = self.config.crop, batch["refresh_box"]
-        side = crop.template_factor * box[:, 2:].prod(1).sqrt()
-        windows = cut_square(seen, box[:, :2], side, crop.template_px)
-        newest = self.template(windows)[:2]
-        blended = []
-        for part, new in zip(parts, newest, strict=True):
-            first = part.reshape(len(box), -1, *part.shape[1:])
-            weight = batch["refresh"].reshape(-1, *[1] * (first.ndim - 1))
-            mixed = first[:, 1:] + weight * (new[:, None] - first[:, 1:])
-            blended.append(torch.cat([first[:, :1], mixed], 1).flatten(0, 1))
-        return blended
 
     def graph_outputs(self, maps: Maps) -> dict[str, Tensor]:
         """Return the head's maps, the score as a probability, and the token to carry on."""

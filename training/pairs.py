@@ -79,9 +79,6 @@ class PairSampler:
             "motion": np.zeros((count, frames, 2), np.float32),
             "changed": np.zeros((count, frames, 2), np.float32),
         }
-        if self._recipe.refresh_share:
-            batch["refresh"] = np.zeros((count, 1), np.float32)
-            batch["refresh_box"] = np.empty((count, 4), np.float32)
         if "context" in self._inputs:
             batch["context"] = np.empty((count, *searches[2:]), np.float32)
         for name in ("template", "search"):
@@ -127,8 +124,6 @@ class PairSampler:
                 picture[:] = picture[:, ::-1].copy()
             sample["target"][:, 0] = crop.search_px - sample["target"][:, 0]
             sample["motion"][:, 0] *= -1
-        if "refresh" in sample:
-            self._refresh(sample, np.random.default_rng((*seed, 3)))
         # Draws of their own: a thermal network sees the same windows as ever.
         visible_rng = np.random.default_rng((*seed, 1))
         self._camera.develop(visible, visible_rng)
@@ -150,18 +145,6 @@ class PairSampler:
         sizes = np.array([[moment.box.w, moment.box.h] for moment in (first, *later)], np.float32)
         changed: NDArray[np.float32] = np.log(sizes[1:] / sizes[0])
         return changed
-
-    def _refresh(self, sample: Batch, rng: np.random.Generator) -> None:
-        """Say how much of the template comes from the first search window, and from where there.
-
-        The loop cuts it where it has found the target, which is not exactly where it is.
-        """
-        place, w, h = sample["target"][0, :2], *sample["target"][0, 2:]
-        side = math.sqrt(w * h)
-        sample["refresh_box"][:2] = place + rng.normal(0, 0.05, 2) * side
-        sample["refresh_box"][2:] = np.array([w, h]) * np.exp(rng.normal(0, 0.08, 2))
-        if sample["present"][0] and rng.random() < self._recipe.refresh_share:
-            sample["refresh"][:] = rng.uniform(0.2, 0.6)
 
     def _does(self, what: Augmentation) -> bool:
         return self._recipe.augment and what not in self._recipe.leave_out

@@ -81,9 +81,6 @@ class Recipe:
     negative_share: float  # of all pairs: the target is not in the search window
     distractor_share: float  # of all pairs: another target is pasted beside it
     clip: int = 1  # search windows in a row per template; a token is carried through them
-    # Of clips: from the second window on, a template cut from the first one is blended in, as
-    # the loop refreshes it. Other trackers than stdtrack leave it aside.
-    refresh_share: float = 0.0
     # Off: targets keep their look and their boxes, as is enough to learn scenes by heart.
     augment: bool = True
     leave_out: tuple[Augmentation, ...] = ()  # of what augmenting does
@@ -167,7 +164,7 @@ def _wrong_numbers(recipe: Recipe) -> Iterator[str]:
         yield f"weight_decay is {recipe.weight_decay:g}, expected 0 or more"
     if not 0 <= recipe.teacher_weight < math.inf:
         yield f"teacher_weight is {recipe.teacher_weight:g}, expected 0 or more"
-    shares = ("negative_share", "distractor_share", "thermal_only_share", "refresh_share")
+    shares = ("negative_share", "distractor_share", "thermal_only_share")
     for key in ("warm_up", "cool_down", "average", *shares):
         value = getattr(recipe, key)
         if not 0 <= value <= 1:

@@ -2,14 +2,11 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 
 from thermedge import models
 from thermedge.models.stdtrack import SIZES, StdTrack, _held
-from thermedge.runtime.crop import Cropper, Window
-from thermedge.tokens import AGES, age_bucket
 
 
 @pytest.fixture(scope="module")
@@ -58,39 +55,6 @@ def test_each_clip_of_a_batch_is_on_its_own(net):
         alone = net.answers({name: part[i : i + 1] for name, part in batch.items()})
         for one, all_of_them in zip(alone, together, strict=True):
             torch.testing.assert_close(one, all_of_them[3 * i : 3 * i + 3], rtol=1e-4, atol=1e-5)
-
-
-@torch.no_grad()
-def test_a_refreshed_template_is_blended_in_from_the_second_frame_as_on_a_board(net):
-    plain = clips(frames=3, count=1)
-    batch = {
-        **plain,
-        "refresh": torch.tensor([[0.4]]),
-        "refresh_box": torch.tensor([[90.0, 71.0, 36.0, 44.0]]),
-    }
-    first = net.template(plain["template"])
-    side = net.config.crop.template_factor * (36.0 * 44.0) ** 0.5
-    seen = Cropper()
-    window = np.empty((net.config.crop.template_px,) * 2, np.float32)
-    place = Window(90.0, 71.0, side, len(window))
-    seen.cut(plain["search"][0, 0, 0].numpy(), place, low=0, high=1, out=window)
-    newest = net.template(torch.from_numpy(window)[None, None])
-    kernel, cells = (
-        old + 0.4 * (new - old) for old, new in zip(first[:2], newest[:2], strict=True)
-    )
-
-    maps, before = net.answers(batch), net.answers(plain)
-
-    torch.testing.assert_close(maps.score[0], before.score[0], rtol=1e-4, atol=1e-5)
-    state_then = state(net, first.first_token)
-    token = before.token[0:1]
-    _, store, bias, age = state_then
-    age[0, 0] = torch.eye(AGES)[age_bucket(2)]
-    age[0, 1] = torch.eye(AGES)[age_bucket(1)]
-    store[:, 1], bias[..., 1] = token[:, 0], 0
-    expected = net.track(plain["search"][:, 1], kernel, cells, token, store, bias, age)
-    torch.testing.assert_close(maps.score[1:2], expected.score, rtol=1e-3, atol=1e-4)
-    assert not torch.allclose(maps.score[1], before.score[1], atol=1e-3)
 
 
 @torch.no_grad()

@@ -408,35 +408,3 @@ def test_another_pose_counts_as_a_change_of_size(monkeypatch, plan, moving, kind
     assert posed.mean() == pytest.approx(share, abs=0.1)
     told = np.tile(np.log([2.0, 0.5]), (posed.sum(), 1))
     np.testing.assert_allclose(batch["changed"][posed], told, atol=1e-6)
-
-
-def test_a_share_of_the_clips_gets_its_template_refreshed_about_where_the_target_is(
-    unchanged, plan, moving
-):
-    clip = replace(plan, clip=3, refresh_share=0.5)
-    batch = PairSampler(clip, {"squares": moving}, CROP).batch(0)
-
-    weights, boxes, targets = batch["refresh"], batch["refresh_box"], batch["target"][:, 0]
-    assert 0.25 < (weights > 0).mean() < 0.75
-    assert weights[weights > 0].min() >= 0.2
-    assert weights.max() <= 0.6
-    off = (boxes[:, :2] - targets[:, :2]) / np.sqrt(targets[:, 2:].prod(1, keepdims=True))
-    assert 0.02 < off.std() < 0.1
-    grown = np.log(boxes[:, 2:] / targets[:, 2:])
-    assert 0.04 < grown.std() < 0.12
-
-
-def test_no_template_is_refreshed_from_a_window_without_the_target(unchanged, plan, moving):
-    clip = replace(plan, clip=3, refresh_share=1.0, negative_share=0.5)
-    batch = PairSampler(clip, {"squares": moving}, CROP).batch(0)
-
-    assert ((batch["refresh"][:, 0] > 0) == (batch["present"][:, 0] > 0)).all()
-
-
-def test_refreshing_changes_nothing_else_in_a_batch(plan, moving):
-    clip = replace(plan, clip=3)
-    plain = PairSampler(clip, {"squares": moving}, CROP).batch(0)
-    refreshed = PairSampler(replace(clip, refresh_share=0.5), {"squares": moving}, CROP).batch(0)
-
-    assert refreshed.keys() - plain.keys() == {"refresh", "refresh_box"}
-    assert all(np.array_equal(values, refreshed[name]) for name, values in plain.items())
