@@ -75,8 +75,8 @@ def add_training(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--workers",
         type=int,
-        help="processes that prepare pairs, for each that trains; default: 1 beside a GPU, else "
-        "one for each thread",
+        default=1,
+        help="processes that prepare pairs, for each that trains; default: 1",
     )
     parser.add_argument(
         "--device",
@@ -97,7 +97,7 @@ def check_training(args: argparse.Namespace) -> None:
     from thermedge.optional import require
 
     for flag, value in (("--threads", args.threads), ("--workers", args.workers)):
-        if (value or 0) < 0:
+        if value < 0:
             raise ThermedgeError(f"{flag} is {value}.", "Give a whole number from 0 up.")
     for needed in ("torch", "safetensors"):
         require(needed, "training")

@@ -122,7 +122,7 @@ def run(
     *,
     data: Path,
     settings: Callable[[Recipe], LoopSettings],
-    workers: int | None = None,
+    workers: int = 1,
     threads: int = 0,
     device: DeviceName = "auto",
     report: Callable[[str, loop.Progress], None] = lambda variant, progress: None,

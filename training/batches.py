@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from torch import Tensor, multiprocessing
+from torch import Tensor
 
 from thermedge.manifest import CropSpec
 from thermedge.training import pack
 from thermedge.training.pairs import PairSampler
 from thermedge.training.processes import Processes
 from thermedge.training.recipe import Recipe
-
-# A forked worker would inherit the locks of OpenCV's threads, which packing has started, and
-# wait for them for ever.
-_START = "spawn"
-_TURN_BATCHES = 2  # of each worker
 
 
 class Batches(torch.utils.data.Dataset[dict[str, Tensor]]):
@@ -63,27 +57,18 @@ class Batches(torch.utils.data.Dataset[dict[str, Tensor]]):
 
 
 def prepared(
-    batches: Batches, first: int, count: int, workers: int | None, processes: Processes
+    batches: Batches, first: int, count: int, workers: int, processes: Processes
 ) -> Iterator[dict[str, Tensor]]:
     """Yield the batches from `first` up to `count`, on the device of this process.
-
-    Beside a GPU they are prepared ahead. On a CPU the network and those that prepare need
-    the same cores, and a thread of the network that waits for one of them holds up the
-    others: there they take turns.
 
     Args:
         batches: Opened, so that no worker packs data.
         first: Number of the first batch.
         count: Of the run.
-        workers: Processes that prepare them; 0 prepares them here; None for one beside a
-            GPU, and one for each thread of the network without.
+        workers: Processes that prepare them; 0 prepares them here.
         processes: Whose device they go to.
     """
-    if processes.device.type == "cpu":
-        workers = torch.get_num_threads() if workers is None else workers
-        yield from _in_turns(batches, range(first, count), workers)
-        return
-    workers = 1 if workers is None else workers
+    is_copied = processes.device.type == "cuda"
     loader = torch.utils.data.DataLoader(
         batches,
         batch_size=None,
@@ -91,40 +76,17 @@ def prepared(
         num_workers=workers,
         prefetch_factor=4 if workers else None,
         worker_init_fn=_one_thread if workers else None,
-        pin_memory=True,
-        multiprocessing_context=_START if workers else None,
+        pin_memory=is_copied,
+        # A forked worker would inherit the locks of OpenCV's threads, which packing has
+        # started, and wait for them for ever.
+        multiprocessing_context="spawn" if workers else None,
     )
     for batch in loader:
-        yield {name: part.to(processes.device, non_blocking=True) for name, part in batch.items()}
-
-
-def _in_turns(
-    batches: Batches, numbers: Sequence[int], workers: int
-) -> Iterator[dict[str, Tensor]]:
-    """Yield batches; the workers rest while those of their last turn are learned from."""
-    if not workers:
-        yield from (batches[number] for number in numbers)
-        return
-    turn = workers * _TURN_BATCHES
-    with multiprocessing.get_context(_START).Pool(workers, _begin, (batches,)) as pool:
-        for start in range(0, len(numbers), turn):
-            yield from pool.map(_prepare, numbers[start : start + turn], chunksize=1)
-
-
-_batches: Batches | None = None  # of a worker
-
-
-def _begin(batches: Batches) -> None:
-    """Make this process ready to prepare batches."""
-    global _batches
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that trains ends this one
-    _one_thread(0)
-    _batches = batches
-
-
-def _prepare(number: int) -> dict[str, Tensor]:
-    assert _batches is not None
-    return _batches[number]
+        yield (
+            {name: part.to(processes.device, non_blocking=True) for name, part in batch.items()}
+            if is_copied
+            else batch
+        )
 
 
 def _one_thread(worker: int) -> None:

@@ -61,7 +61,7 @@ def train(
     *,
     data: Path,
     start_from: Path | None = None,
-    workers: int | None = None,
+    workers: int = 1,
     threads: int = 0,
     device: DeviceName = "auto",
     settings: LoopSettings | None = None,
@@ -85,7 +85,7 @@ def train(
         data: The folder that the recipe's paths are relative to.
         start_from: Checkpoint whose averaged weights a new run begins with; of another
             tracker, those that both have.
-        workers: Processes that prepare pairs, for each process that trains; see `prepared`.
+        workers: Processes that prepare pairs, for each process that trains.
         threads: CPU threads for the network, 0 for all cores, shared with the others.
         device: "auto" takes CUDA where there is any; one device per process.
         settings: Of the online loop; a recipe with [validation] needs them.

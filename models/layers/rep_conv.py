@@ -61,11 +61,6 @@ class RepConv(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, inputs, H, W) to (B, outputs, H / stride, W / stride)."""
         margin = self.dilation * (self.side // 2)
-        if self.training and x.shape[1] == 1:
-            # One channel lies in both orders; said to be the last, all maps behind it are too,
-            # which saves a third of a step on a CPU.
-            height, width = x.shape[-2:]
-            x = x.contiguous().as_strided(x.shape, (height * width, 1, width, 1))
         y = functional.conv2d(
             x, self.kernel(), stride=self.stride, padding=margin, dilation=self.dilation
         )

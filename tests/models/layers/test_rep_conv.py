@@ -32,19 +32,6 @@ def test_it_is_the_sum_of_its_branches_then_norm_and_relu(kernels, stride):
     torch.testing.assert_close(rep(x), expected, rtol=1e-5, atol=1e-5)
 
 
-def test_of_one_channel_it_makes_the_same_maps_in_training_with_the_channels_last():
-    rep = RepConv(1, 6, stride=2).to(memory_format=torch.channels_last).train()
-    x = torch.randn(2, 3, 1, 13, 10).transpose(3, 4)[:, 1]  # not contiguous
-
-    maps = rep(x)
-
-    convolved = functional.conv2d(x, rep.kernel(), stride=2, padding=1)
-    mean, var = convolved.mean((0, 2, 3)), convolved.var((0, 2, 3), unbiased=False)
-    expected = torch.relu((convolved - mean[:, None, None]) / (var[:, None, None] + 1e-5).sqrt())
-    torch.testing.assert_close(maps, expected, rtol=1e-5, atol=1e-5)
-    assert maps.is_contiguous(memory_format=torch.channels_last)
-
-
 def test_the_summed_kernel_holds_small_branches_in_its_middle():
     rep = RepConv(1, 1, kernels=(1, 3))
     with torch.no_grad():
