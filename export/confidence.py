@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,12 +10,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from thermedge.bundle import MODEL_CARD, Bundle
+from thermedge.bundle import Bundle
 from thermedge.errors import DatasetError
-from thermedge.evaluation import datasets, metrics, plan
+from thermedge.evaluation import datasets, metrics, plan, scores
 from thermedge.evaluation.results import Result
 from thermedge.evaluation.sequences import Sequence as Clip
-from thermedge.export import accuracy
+from thermedge.export import accuracy, model_card
 from thermedge.manifest import ConfidenceSpec
 
 Floats = NDArray[np.float64]
@@ -30,7 +29,6 @@ _RIGHT = 0.5  # IoU from which on a box is right
 _MEASURED = ("tracking", "uncertain", "reacquired")  # states whose box the network gave
 _LEAST_FRAMES = 100  # ten in each bin: with fewer the error itself is noise
 _LEAST_COASTING = 100  # predicted boxes; of fewer no share is learned
-_TITLE = "## Confidence"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,6 +70,7 @@ class Fitted:
     spec: ConfidenceSpec
     bins: tuple[Bin, ...]
     elsewhere: tuple[Elsewhere, ...]  # empty where all clips are of one data set
+    accuracy: tuple[scores.Average, ...]  # of each data set that has a scored clip
 
 
 def read_clips(folders: Sequence[Path]) -> list[Clip]:
@@ -114,8 +113,8 @@ def fit(
         DatasetError: The tracker threw on a clip, or there are too few labelled frames.
     """
     precision = source.manifest.precision
-    runs = accuracy.results(source.folder, clips, precision, workers=workers, tick=tick)
-    seen = collect(list(runs))
+    runs = list(accuracy.results(source.folder, clips, precision, workers=workers, tick=tick))
+    seen = collect(runs)
     if len(seen.score) < _LEAST_FRAMES:
         raise DatasetError(
             f"The tracker measured {len(seen.score)} labelled frames of {len(clips)} clips; "
@@ -134,7 +133,7 @@ def fit(
         source=_source(clips, precision),
     )
     bins = tuple(reliability(seen.score, held_out, seen.right))
-    return Fitted(spec, bins, tuple(elsewhere(seen)))
+    return Fitted(spec, bins, tuple(elsewhere(seen)), tuple(reached(runs)))
 
 
 def collect(runs: Sequence[tuple[Clip, Result]]) -> Seen:
@@ -288,12 +287,24 @@ def reliability(score: Floats, predicted: Floats, right: Flags) -> Iterator[Bin]
             )
 
 
+def reached(runs: Sequence[tuple[Clip, Result]]) -> Iterator[scores.Average]:
+    """Yield the mean scores of each data set, by the name of the group."""
+    protocol = plan.read(accuracy.PROTOCOL)
+    groups: dict[str, list[scores.SequenceScore]] = {}
+    for clip, result in sorted(runs, key=lambda run: (run[0].group, run[0].name)):
+        found = scores.of_sequence(result, clip, metrics.PLAIN, protocol)
+        groups.setdefault(clip.group, []).append(found)
+    for group, found_of_group in groups.items():
+        average = scores.average("", group, found_of_group)
+        if average.num_scored:
+            yield average
+
+
 def add_to_card(folder: Path, fitted: Fitted) -> None:
-    """Write the table into the model card in `folder`, in the place of an older one."""
-    card = folder / MODEL_CARD
-    text = card.read_text(encoding="utf-8")
-    text = re.sub(rf"\n*^{_TITLE}\n.*?(?=^## |\Z)", "\n\n", text, flags=re.M | re.S)
-    card.write_text(f"{text.rstrip()}\n\n{section(fitted)}", encoding="utf-8")
+    """Write both tables into the model card in `folder`, in the place of older ones."""
+    if fitted.accuracy:
+        model_card.put(folder, model_card.accuracy(fitted.accuracy, fitted.spec.source))
+    model_card.put(folder, section(fitted))
 
 
 def section(fitted: Fitted) -> str:
@@ -304,7 +315,7 @@ def section(fitted: Fitted) -> str:
         f"| {one.frames:,} |"
         for one in fitted.bins
     )
-    return f"""{_TITLE}
+    return f"""## Confidence
 
 How often a box of a score overlaps the true one by an IoU of {_RIGHT} or more, over
 {spec.frames:,} measured frames of {spec.clips} labelled clips ({spec.source}).

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import subprocess
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -13,7 +10,7 @@ import numpy as np
 
 import thermedge
 from thermedge import bundle
-from thermedge.export import copies, graph, parity
+from thermedge.export import copies, graph, model_card, parity
 from thermedge.export.copies import Finish, unchanged
 from thermedge.export.settings import Settings
 from thermedge.files import sha256_of
@@ -24,10 +21,8 @@ from thermedge.models.fuse import fused
 from thermedge.models.net import TrackerNet
 from thermedge.toml import loads
 
-_LICENCE = "Apache-2.0"
 _LOG = "log.jsonl"  # beside the checkpoint of a run
 
-Tried = dict[str, list[float]]
 _DECISIVE = ("core", "models", "runtime", "export")  # folders whose code makes a bundle
 
 
@@ -58,7 +53,7 @@ def export(
     """
     saved = checkpoints.load(checkpoint_path)
     sha256 = sha256_of(checkpoint_path)
-    tried = validated(checkpoint_path.with_name(_LOG), saved.step)
+    tried = model_card.validated(checkpoint_path.with_name(_LOG), saved.step)
     return copies.write(
         folder, lambda draft: _fill(draft, saved, sha256, settings, name, tried), finish
     )
@@ -70,7 +65,7 @@ def _fill(
     checkpoint_sha256: str,
     settings: Settings,
     name: str,
-    tried: Tried,
+    tried: model_card.Tried,
 ) -> Manifest:
     net = checkpoints.network(saved)
     plain = fused(net)
@@ -81,10 +76,11 @@ def _fill(
     )
     _write_golden(draft / bundle.GOLDEN, golden)
     origin = _origin(saved, checkpoint_sha256)
-    counts = Counts(trained=_parameters(net), fused=_parameters(plain), bytes=track.stat().st_size)
-    (draft / bundle.MODEL_CARD).write_text(
-        model_card(name, saved, origin, counts, tried), encoding="utf-8"
+    counts = model_card.Counts(
+        trained=_parameters(net), fused=_parameters(plain), bytes=track.stat().st_size
     )
+    card = model_card.text(name, saved, origin, counts, tried)
+    (draft / bundle.MODEL_CARD).write_text(card, encoding="utf-8")
     return Manifest(
         format=FORMAT,
         name=name,
@@ -105,7 +101,7 @@ def _fill(
         files={},
         origin=origin,
         parity=gaps,
-        licence=_LICENCE,
+        licence=model_card.LICENCE,
     )
 
 
@@ -117,15 +113,6 @@ def _write_golden(path: Path, golden: list[tuple[parity.Arrays, parity.Arrays]])
         for name, value in tensors.items()
     }
     np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """Sizes for the model card."""
-
-    trained: int  # parameters with the branches apart
-    fused: int  # parameters that run
-    bytes: int  # of the track graph
 
 
 def _parameters(net: TrackerNet) -> int:
@@ -170,70 +157,3 @@ def _commit() -> str:
     if not commit:
         return f"thermedge {thermedge.__version__}"
     return f"{commit}-modified" if git("status", "--porcelain", "--", *_DECISIVE) else commit
-
-
-def validated(log: Path, step: int) -> Tried:
-    """Return the success AUC that a run's log has of `step`: clips -> mean, low, high."""
-    if not log.is_file():
-        return {}
-    found: Tried = {}
-    for line in log.read_text(encoding="utf-8").splitlines():
-        if '"success_auc"' in line and line.endswith("}"):  # a run that was killed left half a line
-            entry = json.loads(line)
-            if entry["step"] == step:  # done twice after a stop: the last counts
-                found = entry["success_auc"]
-    return found
-
-
-def model_card(
-    name: str, saved: Checkpoint, origin: Origin, counts: Counts, tried: Tried | None = None
-) -> str:
-    """Return the bundle's model card in Markdown."""
-    rows = "\n".join(f"| {d.name} | {d.licence} | {d.credit} |" for d in origin.data)
-    recipe_sha = hashlib.sha256(saved.recipe.encode()).hexdigest()[:12]
-    return f"""# {name}
-
-A {saved.tracker} tracker of size {saved.size} for single targets in thermal-infrared video.
-It is a re-design after the paper of that name, not a reproduction; see the module's docstring.
-
-| | |
-|---|---|
-| parameters, trained / running | {counts.trained:,} / {counts.fused:,} |
-| track graph | {counts.bytes:,} bytes, fp32 |
-| recipe | {origin.recipe} (sha256 {recipe_sha}), seed {origin.seed} |
-| training pairs seen | {origin.samples:,} |
-| code | {origin.commit} |
-| date | {origin.date} |
-| licence of the weights | {_LICENCE} |
-
-## Training data
-
-| source | licence | credit |
-|---|---|---|
-{rows}
-{_scores(tried or {})}
-## Limits
-
-What is not like the training data above is untested, visible-light pictures among it.
-It follows one target; two look-alikes that cross can swap.
-"""
-
-
-def _scores(tried: Tried) -> str:
-    """Return the section of what the run's own validation measured last, if it had one."""
-    if not tried:
-        return ""
-    rows = "\n".join(
-        f"| {group} | {mean:.3f} | {low:.3f} to {high:.3f} |"
-        for group, (mean, low, high) in tried.items()
-    )
-    return f"""
-## Validation
-
-Of these weights at the end of training, in PyTorch, on the clips and frames that the
-recipe's [validation] table names; none was trained on.
-
-| clips | success AUC | 95 % interval over clips |
-|---|---|---|
-{rows}
-"""

@@ -16,7 +16,7 @@ from thermedge.commands import main
 from thermedge.errors import DatasetError
 from thermedge.evaluation.results import Result, Row
 from thermedge.evaluation.sequences import Recording, Sequence
-from thermedge.export import confidence, copies
+from thermedge.export import accuracy, confidence, copies
 from thermedge.export.confidence import Seen
 from thermedge.runtime.scene import random_spec
 from thermedge.runtime.sources.synthetic import SyntheticSource
@@ -235,6 +235,36 @@ def test_a_bundle_learns_its_confidence_and_keeps_every_graph(made):
     assert unlike == replace(before.manifest, name="", files={}, confidence=None)
 
 
+def test_its_card_tells_the_accuracy_of_the_clips_that_were_followed(made, clips):
+    card = made.path(bundle.MODEL_CARD).read_text()
+    (line,) = [line for line in card.splitlines() if line.startswith("| confidence")]
+    _, group, count, mean, interval, _ = [cell.strip() for cell in line.split("|")]
+    found = accuracy.measure(made.folder, confidence.read_clips([clips]), made.manifest.precision)
+    assert (group, count, mean) == (
+        f"{clips.parent.name}/clips",
+        "2",
+        f"{accuracy.mean(found):.3f}",
+    )
+    low, high = map(float, interval.split(" to "))
+    assert low <= float(mean) <= high
+    assert card.index("## Accuracy") < card.index("## Confidence")
+
+
+def test_accuracy_is_told_by_data_set_and_of_those_with_a_label_alone():
+    here, far, none = (10, 10, 20, 20), (60, 60, 20, 20), (np.nan,) * 4
+
+    def run(group, box, label):
+        rows = [row(0, here, "tracking", event="start"), row(1, box, "tracking")]
+        clip, result = clip_with(rows, [here, label])
+        return replace(clip, group=group), result
+
+    runs = [run("b", here, here), run("a", here, here), run("a", far, here), run("c", here, none)]
+    found = {one.group: one for one in confidence.reached(runs)}
+    assert list(found) == ["a", "b", "c"]
+    assert [found[g].num_scored for g in "abc"] == [2, 1, 1]
+    assert found["a"].measures["success_auc"].mean < found["b"].measures["success_auc"].mean
+
+
 def test_its_card_tells_the_bins_once_however_often_it_is_made(made, clips, tmp_path):
     text = made.path(bundle.MODEL_CARD).read_text()
     assert text.count("## Confidence") == 1
@@ -248,7 +278,7 @@ def test_a_new_table_leaves_what_stands_behind_the_old_one(made, tmp_path):
     card = tmp_path / bundle.MODEL_CARD
     card.write_text("# Name\n\n## Confidence\n\noutdated\n\n## Limits\n\nMany.\n")
     spec = made.manifest.confidence
-    confidence.add_to_card(tmp_path, confidence.Fitted(spec, (), ()))
+    confidence.add_to_card(tmp_path, confidence.Fitted(spec, (), (), ()))
     text = card.read_text()
     assert text.startswith("# Name\n\n## Limits\n\nMany.\n\n## Confidence\n\n")
     assert "outdated" not in text

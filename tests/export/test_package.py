@@ -10,7 +10,7 @@ import pytest
 import thermedge
 from thermedge import bundle, files
 from thermedge.errors import BundleError, RecipeError, ThermedgeError
-from thermedge.export import graph, package, parity, settings
+from thermedge.export import graph, model_card, package, parity, settings
 from thermedge.files import sha256_of
 from thermedge.models import checkpoint as checkpoints
 from thermedge.models.stdtrack import SIZES
@@ -119,7 +119,7 @@ def full_disk(*arguments):
     [
         (graph, "to_onnx", full_disk, BundleError),
         (parity, "LIMIT", 0.0, ThermedgeError),
-        (package, "model_card", full_disk, BundleError),
+        (model_card, "text", full_disk, BundleError),
         (files, "sync", full_disk, BundleError),
     ],
 )
