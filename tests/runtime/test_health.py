@@ -78,7 +78,9 @@ def test_the_watchdog_is_fed_no_more_often_than_needed(names):
         assert told().count("WATCHDOG=1") == 1
 
 
-@pytest.mark.parametrize(("pid", "count"), [(str(os.getpid()), 1), ("1", 0)])
+@pytest.mark.parametrize(
+    ("pid", "count"), [(str(os.getpid()), 1), ("1", 0)], ids=["own", "another"]
+)
 def test_the_watchdog_of_another_process_is_not_ours(names, pid, count):
     address, name = names
     with systemd(address) as told, Notifier(watched(name, WATCHDOG_PID=pid)) as notifier:
