@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import pytest
 
 from thermedge.geometry import Box
+from thermedge.runtime import health
 from thermedge.runtime.health import Notifier
 from thermedge.runtime.summary import Summary
 from thermedge.runtime.track import Track
@@ -89,12 +90,17 @@ def test_the_watchdog_of_another_process_is_not_ours(names, pid, count):
 
 
 @pytest.mark.parametrize("environment", [{}, {"NOTIFY_SOCKET": ""}])
-def test_without_systemd_nothing_is_said(environment):
+def test_without_systemd_nothing_is_said(environment, monkeypatch):
+    opened = []
+    monkeypatch.setattr(health.socket, "socket", lambda *kind: opened.append(kind))
     with Notifier(environment) as notifier:
         notifier.frame(track(1), Summary())
+    assert opened == []
 
 
-def test_a_systemd_that_went_away_harms_nobody(tmp_path):
+def test_a_systemd_that_went_away_harms_nobody(tmp_path, caplog):
+    caplog.set_level("DEBUG", logger=health.__name__)
     with Notifier({"NOTIFY_SOCKET": str(tmp_path / "gone")}) as notifier:
         for index in range(3):
             notifier.frame(track(index), Summary())
+    assert "systemd did not take 'READY=1'" in caplog.text
