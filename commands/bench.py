@@ -7,6 +7,8 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from thermedge.commands.options import check_least
+
 if TYPE_CHECKING:
     from thermedge.evaluation.contenders import Contender
     from thermedge.evaluation.datasets.layout import DataSet
@@ -63,6 +65,7 @@ def run(args: argparse.Namespace) -> int:
     """Run everybody over the same frames, and print the tables."""
     from thermedge.evaluation import datasets
 
+    check_least(("--max-frames", args.max_frames, 0), ("--workers", args.workers, 1))
     data = [datasets.read(folder) for folder in args.data or _recordings()]
     status = 0
     if args.only != "time":

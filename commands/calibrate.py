@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from thermedge.commands.options import check_least
+
 if TYPE_CHECKING:
     from thermedge.calibration.clips import ClipRef
     from thermedge.calibration.rollout import Footage
@@ -107,10 +109,12 @@ def run(args: argparse.Namespace) -> int:
 def _check(args: argparse.Namespace) -> None:
     from thermedge.errors import CalibrationError
 
-    for name, least in (("windows", 1), ("templates", 1), ("frames", 1), ("seed", 0)):
-        value = getattr(args, name)
-        if value is not None and value < least:
-            raise CalibrationError(f"--{name} is {value}.", f"Give {least} or more.")
+    check_least(
+        ("--windows", args.windows, 1),
+        ("--templates", args.templates, 1),
+        ("--frames", args.frames, 1),
+        ("--seed", args.seed, 0),
+    )
     if not 0 <= args.held_back < 1:
         raise CalibrationError(
             f"--held-back is {args.held_back:g}.", "Give a share from 0 to below 1."

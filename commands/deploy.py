@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from thermedge.commands.options import add_payload
 from thermedge.commands.release import add_soak
 
 if TYPE_CHECKING:
@@ -36,13 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EPILOG
     parser.add_argument("hosts", nargs="*", metavar="HOST", help="[user@]address, or as ssh knows")
     what = parser.add_argument_group("what")
-    what.add_argument(
-        "--bundle",
-        required=True,
-        metavar="NAME|FOLDER",
-        help="the tracker: a shipped one's name, or a folder written by `thermedge export`",
-    )
-    what.add_argument("--wheelhouse", type=Path, metavar="FOLDER", help="from `make wheelhouse`")
+    add_payload(what)
     what.add_argument(
         "--arguments",
         default="",

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from thermedge.commands.options import add_backend
+from thermedge.commands.options import add_backend, check_least
 
 if TYPE_CHECKING:
     from thermedge.evaluation.contenders import Contender
@@ -90,6 +90,7 @@ def run(args: argparse.Namespace) -> int:
     from thermedge.evaluation.datasets.layout import with_conventions
     from thermedge.evaluation.store import Store
 
+    check_least(("--threads", args.threads, 1), ("--workers", args.workers, 1))
     data = [
         with_conventions(datasets.read(folder, args.layout), args.convention)
         for folder in args.data

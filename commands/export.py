@@ -10,6 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from thermedge.commands.options import check_least
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -96,6 +98,7 @@ def run(args: argparse.Namespace) -> int:
 
     from thermedge.optional import require
 
+    check_least(("--workers", args.workers, 1))
     needed = (
         ("onnx",) if _is_bundle(args.source) else ("torch", "safetensors", "onnx", "onnxscript")
     )

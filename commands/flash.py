@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from thermedge.commands.options import add_payload
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -45,13 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--l4t", type=Path, required=True, metavar="DIR", help="NVIDIA's folder Linux_for_Tegra"
     )
-    what.add_argument(
-        "--bundle",
-        required=True,
-        metavar="NAME|FOLDER",
-        help="the tracker: a shipped one's name, or a folder written by `thermedge export`",
-    )
-    what.add_argument("--wheelhouse", type=Path, metavar="FOLDER", help="from `make wheelhouse`")
+    add_payload(what)
     what.add_argument(
         "--arguments",
         default=_ARGUMENTS,

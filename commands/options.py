@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+_BUNDLE = "the tracker: a shipped one's name, or a folder written by `thermedge export`"
+
 
 def add_target(parser: argparse.ArgumentParser) -> None:
     """Declare the flags that say what to follow: at most one way to start, and orders."""
@@ -33,15 +35,46 @@ def add_target(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def check_auto_timeout(args: argparse.Namespace) -> None:
+    """Refuse an --auto-timeout that is no time.
+
+    Raises:
+        ThermedgeError: It is not above 0, or endless.
+    """
+    from thermedge.errors import ThermedgeError
+
+    if not 0 < args.auto_timeout < 1e6:
+        raise ThermedgeError(
+            f"--auto-timeout is {args.auto_timeout:g}.", "Give a number of seconds above 0."
+        )
+
+
+def check_least(*given: tuple[str, int | None, int]) -> None:
+    """Refuse counts that are too small.
+
+    Args:
+        given: The flag, its value (None: not given) and the least that it may be.
+
+    Raises:
+        ThermedgeError: A value is below its least.
+    """
+    from thermedge.errors import ThermedgeError
+
+    for flag, value, least in given:
+        if value is not None and value < least:
+            raise ThermedgeError(f"{flag} is {value}.", f"Give a whole number from {least} up.")
+
+
 def add_tracker(parser: argparse._ActionsContainer) -> None:
     """Declare --bundle and --backend: which tracker, in which engine."""
-    parser.add_argument(
-        "--bundle",
-        default="default",
-        metavar="NAME|FOLDER",
-        help="the tracker: a shipped one's name, or a folder written by `thermedge export`",
-    )
+    parser.add_argument("--bundle", default="default", metavar="NAME|FOLDER", help=_BUNDLE)
     add_backend(parser)
+
+
+def add_payload(parser: argparse._ActionsContainer) -> None:
+    """Declare --bundle and --wheelhouse: what a board is given."""
+    parser.add_argument("--bundle", required=True, metavar="NAME|FOLDER", help=_BUNDLE)
+    parser.add_argument("--wheelhouse", type=Path, metavar="FOLDER", help="from `make wheelhouse`")
 
 
 def add_backend(parser: argparse._ActionsContainer) -> None:
@@ -93,11 +126,8 @@ def check_training(args: argparse.Namespace) -> None:
         ThermedgeError: --threads or --workers is negative.
         MissingDependencyError: A package that training needs is not installed.
     """
-    from thermedge.errors import ThermedgeError
     from thermedge.optional import require
 
-    for flag, value in (("--threads", args.threads), ("--workers", args.workers)):
-        if value < 0:
-            raise ThermedgeError(f"{flag} is {value}.", "Give a whole number from 0 up.")
+    check_least(("--threads", args.threads, 0), ("--workers", args.workers, 0))
     for needed in ("torch", "safetensors"):
         require(needed, "training")

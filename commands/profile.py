@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from thermedge.commands.options import add_backend
+from thermedge.commands.options import add_backend, check_auto_timeout, check_least
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -373,18 +373,13 @@ def _check_different(ready: list[Opened]) -> None:
 def _check_numbers(args: argparse.Namespace) -> None:
     from thermedge.errors import ThermedgeError
 
-    for flag, value, least in (
+    check_least(
         ("--threads", args.threads, 1),
         ("--max-frames", args.max_frames, 1),
         ("--rounds", args.rounds, 1),
         ("--warm-up", args.warm_up, 0),
-    ):
-        if value is not None and value < least:
-            raise ThermedgeError(f"{flag} is {value}.", f"Give a whole number from {least} up.")
-    if not 0 < args.auto_timeout < 1e6:
-        raise ThermedgeError(
-            f"--auto-timeout is {args.auto_timeout:g}.", "Give a number of seconds above 0."
-        )
+    )
+    check_auto_timeout(args)
     if not 0 <= args.minutes < 1e5:
         raise ThermedgeError(f"--minutes is {args.minutes:g}.", "Give a number from 0 up.")
 

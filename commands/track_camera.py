@@ -12,7 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from thermedge.commands import guarded
-from thermedge.commands.options import add_target, add_tracker
+from thermedge.commands.options import (
+    add_target,
+    add_tracker,
+    check_auto_timeout,
+    check_least,
+)
 from thermedge.commands.track_preview import (
     add_preview,
     check_preview,
@@ -347,7 +352,7 @@ def _target(
 
 
 def _check_numbers(args: argparse.Namespace) -> None:
-    from thermedge.errors import SourceError, ThermedgeError
+    from thermedge.errors import SourceError
 
     if args.source is None:
         raise SourceError(
@@ -355,17 +360,12 @@ def _check_numbers(args: argparse.Namespace) -> None:
             "Name a camera, recording or scene: v4l2:auto, clip.mp4, synthetic:; "
             "or ask for --self-test.",
         )
-    for flag, value, least in (
+    check_least(
         ("--start-frame", args.start_frame, 0),
         ("--max-frames", args.max_frames, 1),
         ("--threads", args.threads, 1),
-    ):
-        if value is not None and value < least:
-            raise ThermedgeError(f"{flag} is {value}.", f"Give a whole number from {least} up.")
-    if not 0 < args.auto_timeout < 1e6:
-        raise ThermedgeError(
-            f"--auto-timeout is {args.auto_timeout:g}.", "Give a number of seconds above 0."
-        )
+    )
+    check_auto_timeout(args)
 
 
 def box_of(text: str) -> Box:

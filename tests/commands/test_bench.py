@@ -86,8 +86,9 @@ def test_a_missing_peer_says_how_to_get_it(
     assert "fix: Run make bench" in capsys.readouterr().err
 
 
-def test_a_negative_number_of_frames_is_refused(
-    data: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(("flag", "value"), [("--max-frames", "-3"), ("--workers", "0")])
+def test_an_impossible_count_is_refused(
+    data: Path, capsys: pytest.CaptureFixture[str], flag: str, value: str
 ) -> None:
-    assert main(["bench", "--data", str(data), "--peer", "static", "--max-frames", "-3"]) == 2
-    assert "max_frames is -3" in capsys.readouterr().err
+    assert main(["bench", "--data", str(data), "--peer", "static", flag, value]) == 2
+    assert f"{flag} is {value}" in capsys.readouterr().err

@@ -194,6 +194,8 @@ def test_restarts_are_run_by_their_protocol(evaluate: Callable[..., int], tmp_pa
         (["--bundle", "none"], "neither a shipped bundle nor a folder"),
         (["--protocol", "ope"], "No protocol is called 'ope'"),
         (["--max-frames", "-1"], "max_frames is -1"),
+        (["--threads", "0"], "--threads is 0"),
+        (["--workers", "0"], "--workers is 0"),
         (["--rate", "60"], "have no meaning in the protocol short"),
         (["--protocol", "real_time", "--workers", "2"], "can't be measured while several"),
         (["--convention", "bounded=maybe"], "bounded is 'maybe', expected bool"),

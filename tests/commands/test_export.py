@@ -45,6 +45,10 @@ def test_a_missing_checkpoint_is_named(refused, tmp_path):
     assert "last.safetensors can't be read" in refused(tmp_path / "last.safetensors")
 
 
+def test_no_process_at_all_is_refused(refused):
+    assert "--workers is 0" in refused("default", "--workers", "0")
+
+
 def test_a_file_of_another_kind_is_refused(refused, tmp_path):
     path = tmp_path / "recipe.toml"
     path.write_text("batch = 4\n")
