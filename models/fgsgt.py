@@ -3,16 +3,16 @@
 After the paper "FGSGT", not a reproduction: its fine-grained parallel blocks, its bilinear
 fusion of layers, its saliency maps with residual refinements and its response levels are
 kept. The ResNet-50 under them is replaced by a few plain convolutions, anchors by distances
-to the box's edges; activations follow the sums of the parallel kernels, so that each pair is
-one convolution on the board. Saliency leads the correlation here, which the paper leaves open.
+to the box's edges in multiples of the template target's own sides; activations follow the sums
+of the parallel kernels, so that each pair is one convolution on the board. Saliency leads the
+correlation here, which the paper leaves open.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -81,13 +81,13 @@ SIZES = {
 }
 
 _LEVELS = 3
-_STRIDE_PX = 8
 
 
 class TemplateTensors(NamedTuple):
     """What the template leaves behind; constant between templates."""
 
     kernel: Tensor  # (B, levels * kernels, k, k)
+    half_px: Tensor  # (B, 4, 1, 1) half the target's sides: left, top, right, bottom
 
 
 class Maps(NamedTuple):
@@ -110,6 +110,7 @@ class Answers(NamedTuple):
 class Fgsgt(TrackerNet):
     """A Siamese tracker that correlates three layers, where saliency leads it."""
 
+    template_inputs: ClassVar[tuple[str, ...]] = ("template", "target_px")
     config: FgsgtConfig
 
     def __init__(self, config: FgsgtConfig) -> None:
@@ -142,33 +143,37 @@ class Fgsgt(TrackerNet):
         self.box = nn.Conv2d(c.head, 4, 1)
         nn.init.constant_(self.score.get_parameter("bias"), -3.0)  # few cells hold the target
         nn.init.normal_(self.box.weight, std=0.01)
-        nn.init.constant_(self.box.get_parameter("bias"), _ln_half_target(c.crop))
+        nn.init.zeros_(self.box.get_parameter("bias"))
 
     def template(self, *inputs: Tensor) -> TemplateTensors:
-        """Encode template windows (B, 1, template_px, template_px) in [0, 1]."""
-        (window,) = inputs
+        """Encode template windows (B, 1, template_px, template_px) in [0, 1].
+
+        Args:
+            inputs: template, target_px.
+        """
+        window, target_px = inputs
         levels, _ = self._levels(window)
-        return self._kernel(levels)
+        return self._known(levels, target_px)
 
     def track(self, *inputs: Tensor) -> Maps:
         """Find the template in search windows (B, 1, search_px, search_px) in [0, 1].
 
         Args:
-            inputs: search, kernel.
+            inputs: search, kernel, half_px.
         """
-        window, kernel = inputs
+        window, kernel, half_px = inputs
         levels, saliency = self._levels(window)
         search = torch.cat(_each(self.search_encoder, levels), 1)
         # A kernel as wide as the target blurs its edges; the search map itself shows them.
         seen = torch.cat([depthwise_correlation(search, kernel), search], 1)
         score = self.score(self.score_tower(seen))
-        ltrb = self.box(self.box_tower(seen)).exp() * _STRIDE_PX
+        ltrb = half_px * self.box(self.box_tower(seen)).exp()
         return Maps(score, ltrb, saliency)
 
     def answers(self, batch: Mapping[str, Tensor]) -> Answers:
         """Return the maps of a training batch, with those of its templates."""
         levels, saliency = self._levels(batch["template"])
-        maps = self.track(batch["search"], *self._kernel(levels))
+        maps = self.track(batch["search"], *self._known(levels, batch["target_px"]))
         return Answers(*maps, saliency)
 
     def graph_outputs(self, maps: Maps) -> dict[str, Tensor]:
@@ -199,12 +204,13 @@ class Fgsgt(TrackerNet):
             levels = [level * raised for level in levels]
         return levels, saliency
 
-    def _kernel(self, levels: list[Tensor]) -> TemplateTensors:
+    def _known(self, levels: list[Tensor], target_px: Tensor) -> TemplateTensors:
         side = self.config.kernel_cells
         kernel = torch.cat(_each(self.template_encoder, levels), 1)
         margin = (kernel.shape[-1] - side) // 2
         middle = kernel[..., margin : margin + side, margin : margin + side]
-        return TemplateTensors(middle / side)
+        half_px = torch.cat([target_px, target_px], 1)[:, :, None, None] / 2
+        return TemplateTensors(middle / side, half_px)
 
 
 def _each(layers: nn.ModuleList, maps: list[Tensor]) -> list[Tensor]:
@@ -223,8 +229,3 @@ def _tower(c: FgsgtConfig, *, layers: int) -> nn.Sequential:
         LevelMix(2 * _LEVELS, c.kernels, c.head, act=act),
         *(RepConv(c.head, c.head, act=act) for _ in range(layers)),
     )
-
-
-def _ln_half_target(crop: CropSpec) -> float:
-    """Return what the box layer says of a target as large as the template's was."""
-    return math.log(crop.search_px / crop.search_factor / 2 / _STRIDE_PX)

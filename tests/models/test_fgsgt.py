@@ -51,7 +51,11 @@ def windows(config, count=2):
     picture = nn.functional.interpolate(smooth, config.crop.search_px, mode="bilinear")
     picture = (picture + 0.02 * torch.randn_like(picture)).clamp(0, 1)
     margin = (config.crop.search_px - config.crop.template_px) // 2
-    return {"search": picture, "template": picture[..., margin:-margin, margin:-margin]}
+    return {
+        "search": picture,
+        "template": picture[..., margin:-margin, margin:-margin],
+        "target_px": torch.tensor([[44.0, 32.0], [25.0, 50.0]])[:count],
+    }
 
 
 def trained_like(config):
@@ -87,7 +91,8 @@ def nano():
 def test_every_map_has_a_cell_per_8_px_and_saliency_one_per_4(nano):
     batch = windows(NANO)
     maps = nano.answers(batch)
-    assert nano.template(batch["template"]).kernel.shape == (2, 96, 5, 5)
+    known = nano.template(batch["template"], batch["target_px"])
+    assert (known.kernel.shape, known.half_px.shape) == ((2, 96, 5, 5), (2, 4, 1, 1))
     assert (maps.score.shape, maps.ltrb.shape) == ((2, 1, 20, 20), (2, 4, 20, 20))
     assert [m.shape[-1] for m in maps.saliency] == [20, 40, 40]
     assert [m.shape[-1] for m in maps.template_saliency] == [11, 22, 22]
@@ -107,10 +112,23 @@ def test_each_pair_of_a_batch_is_on_its_own(net):
 @torch.no_grad()
 def test_an_untrained_network_finds_nothing_and_keeps_the_size():
     torch.manual_seed(0)
-    maps = Fgsgt(NANO).train().answers(windows(NANO))
+    batch = windows(NANO)
+    maps = Fgsgt(NANO).train().answers(batch)
     assert maps.score.sigmoid().max() < 0.4
-    side = maps.ltrb[:, :2] + maps.ltrb[:, 2:]  # the target fills 40 px of the search window
-    assert 30 < side.min() < side.max() < 55
+    sides = maps.ltrb[:, :2] + maps.ltrb[:, 2:]
+    expected = batch["target_px"][:, :, None, None].expand_as(sides)
+    torch.testing.assert_close(sides, expected, rtol=0.35, atol=0)
+
+
+@torch.no_grad()
+def test_boxes_are_multiples_of_the_templates_own_sides():
+    net, batch = trained_like(SMALL), windows(SMALL)
+    before = net.answers(batch)
+    wider = batch["target_px"] * torch.tensor([2.0, 1.0])
+    after = net.answers({**batch, "target_px": wider})
+    times = torch.tensor([2.0, 1.0, 2.0, 1.0])[None, :, None, None]
+    torch.testing.assert_close(after.ltrb, before.ltrb * times)
+    torch.testing.assert_close(after.score, before.score)
 
 
 def test_every_parameter_takes_part(net):
@@ -183,8 +201,8 @@ def forms(tmp_path_factory):
 
 def test_onnx_runtime_computes_what_was_trained(forms):
     gaps, _ = parity.compare(*forms)  # raises above 1e-4
-    assert gaps.keys() == {"kernel", "score", "ltrb"}
-    assert all(gap.onnx > 0 for gap in gaps.values())
+    assert gaps.keys() == {"kernel", "half_px", "score", "ltrb"}
+    assert all(gap.onnx > 0 for name, gap in gaps.items() if name != "half_px")
 
 
 def test_the_graphs_hold_operators_that_every_engine_knows(forms):
@@ -194,7 +212,7 @@ def test_the_graphs_hold_operators_that_every_engine_knows(forms):
 
 def test_all_that_depends_on_the_template_alone_is_cached(forms):
     names = [value.name for value in onnx.load(forms[2]["track"][0]).graph.input]
-    assert names == ["search", "kernel"]
+    assert names == ["search", "kernel", "half_px"]
 
 
 def test_maps_are_enlarged_as_every_engine_does(forms):
