@@ -16,7 +16,7 @@ demo: .venv/demo/ready ## Track a target with the shipped tracker, without camer
 test: .venv/dev/ready ## Run the fast tests
 	.venv/dev/bin/python -m pytest
 
-test-graphs: .venv/dev/rtx ## Build every graph with NVIDIA's parser, without a GPU
+test-graphs: .venv/dev/rtx ## Export every tracker, and build its graphs with NVIDIA's parser
 	.venv/dev/bin/python -m pytest -m graphs tests/export
 
 test-gpu: .venv/dev/rtx ## Run what an NVIDIA GPU and its software allow, with figures

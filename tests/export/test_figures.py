@@ -14,6 +14,7 @@ def test_every_tracker_has_its_figures_in_two_sizes_or_more():
     assert all({"nano", "base"} <= set(models.sizes(name)) for name in models.TRACKERS)
 
 
+@pytest.mark.graphs  # a minute and more
 @pytest.mark.parametrize("tracker", models.TRACKERS)
 def test_the_kept_figures_are_those_that_are_measured(tracker):
     (kept,) = [
