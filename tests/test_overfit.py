@@ -9,10 +9,10 @@ from thermedge import bundle, models
 from thermedge.commands import main
 from thermedge.evaluation.metrics import measure, score
 from thermedge.runtime.loop import follow
-from thermedge.runtime.scene import Scene, random_spec
+from thermedge.runtime.scene import Scene
 from thermedge.runtime.sources.synthetic import SyntheticSource
 from thermedge.runtime.tracker import open_tracker
-from thermedge.training import recipe
+from thermedge.training import pictures, recipe
 
 pytestmark = [pytest.mark.overfit, pytest.mark.usefixtures("pack_cache")]
 
@@ -28,14 +28,13 @@ class Boxes:
         pass
 
 
-def auc(tracker, seed, frames):
+def auc(tracker, spec):
     """Return the success AUC over the frames in which the target can be seen."""
-    spec = random_spec(seed, num_frames=frames)
     visible = np.array([shot.visible_fraction >= 0.4 for shot in Scene(spec)])
     with SyntheticSource(spec) as source:
         boxes = Boxes()
         follow(source, tracker, source.start_box, sinks=lambda frame: [boxes])
-        came = np.array([boxes.seen[index] for index in range(frames)])
+        came = np.array([boxes.seen[index] for index in range(spec.num_frames)])
         truths = np.array([tuple(box) for box in source.truths])
         return score(measure(came, truths, visible=visible)).success_auc
 
@@ -50,7 +49,6 @@ def test_a_tracker_learns_a_handful_of_scenes(tracker, tmp_path):
     assert main(["export", str(run / "last.safetensors"), "-o", str(folder)]) == 0
 
     with open_tracker(bundle.read(folder)) as opened:
-        # The seeds of training.pictures.from_scenes.
-        scores = [auc(opened, 1_000_000 + scene, data.frames) for scene in range(data.scenes)]
+        scores = [auc(opened, pictures.scene(i, data.frames)) for i in range(data.scenes)]
 
     assert np.mean(scores) >= 0.8, scores

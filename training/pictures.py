@@ -8,12 +8,16 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from thermedge.errors import RecipeError
 from thermedge.training.pack import Labelled, Picture
+
+if TYPE_CHECKING:
+    from thermedge.runtime.scene import SceneSpec
 
 _MIN_SIDE_PX = 3.0  # a smaller box says more about the labeller than about the target
 FIRST_SEED = 1_000_000  # scenes below are for tests and evaluation
@@ -68,20 +72,27 @@ def _video(clip: Path) -> Path:
     return videos[0]
 
 
+def scene(number: int, frames: int) -> SceneSpec:
+    """Return what the scene `number` (from 0) of `from_scenes` shows: each kind in turn."""
+    from thermedge.runtime.scene import random_spec
+    from thermedge.runtime.scene_outlines import KINDS
+
+    kind = KINDS[number % len(KINDS)]
+    return random_spec(FIRST_SEED + number, num_frames=frames, kind=kind)
+
+
 def from_scenes(scenes: int, frames: int) -> Iterator[Labelled]:
     """Yield frames of generated scenes, scaled to 8 bits as the runtime scales them."""
     from thermedge.manifest import ScalingSpec
     from thermedge.runtime.scaling import Scaler
-    from thermedge.runtime.scene import Scene, random_spec
-    from thermedge.runtime.scene_outlines import KINDS
+    from thermedge.runtime.scene import Scene
 
     scaling = ScalingSpec(
         low_percent=0.5, high_percent=99.8, min_span_counts=120, expand_s=0.2, contract_s=2.0
     )
     for seed in range(scenes):
         scaler = Scaler(scaling)
-        kind = KINDS[seed % len(KINDS)]
-        spec = random_spec(FIRST_SEED + seed, num_frames=frames, kind=kind)
+        spec = scene(seed, frames)
         for number, shot in enumerate(Scene(spec)):
             low, high = scaler.bounds(shot.counts, int(number / spec.rate_hz * 1e9))
             if shot.visible_fraction < 0.4 or min(shot.box.w, shot.box.h) < _MIN_SIDE_PX:
