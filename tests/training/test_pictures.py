@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 
 from thermedge.errors import DatasetError, RecipeError
-from thermedge.training.pictures import from_pairs, from_scenes, from_sequences, from_stills
+from thermedge.runtime.scene import Scene
+from thermedge.runtime.scene_outlines import KINDS
+from thermedge.training.pictures import (
+    from_pairs,
+    from_scenes,
+    from_sequences,
+    from_stills,
+    scene,
+)
 
 NAN = float("nan")
 
@@ -201,6 +209,16 @@ def test_generated_scenes_come_as_8_bit_pictures_with_the_target_in_the_frame():
         assert -w < x < width
         assert -h < y < height
         assert min(w, h) >= 3
+
+
+def test_generated_scenes_are_those_that_tests_can_ask_for():
+    assert [scene(number, 3).kind for number in range(len(KINDS) + 1)] == [*KINDS, KINDS[0]]
+    expected = [
+        (f"scene{number}", tuple(shot.box))
+        for number in range(3)
+        for shot in Scene(scene(number, 3))
+    ]
+    assert [box for _, boxes in read(from_scenes(3, 3)) for box in boxes] == expected
 
 
 def test_generated_scenes_are_the_same_every_time():
