@@ -24,6 +24,7 @@ from thermedge.evaluation.metrics import OVERLAPS, RELATIVE_ERRORS, Conventions
 from thermedge.evaluation.scoreboard import Group, Scoreboard, Standing
 from thermedge.evaluation.scores import MEASURES, Average, Interval
 from thermedge.evaluation.svg import line_chart
+from thermedge.evaluation.what_if import WHAT_IFS
 from thermedge.files import replacing
 from thermedge.records import to_mapping
 
@@ -158,6 +159,7 @@ def _group(group: Group) -> list[Block]:
     drawings = _plots(group)
     if drawings:
         blocks.append(Figures(drawings))
+    blocks += _losses(group)
     if group.standings and group.standings[0].by_attribute:
         blocks += [Heading(f"{group.name} by attribute", 3), _attributes(group)]
     return [*blocks, Heading(f"{group.name} by sequence", 3), _sequences(group)]
@@ -193,6 +195,36 @@ def _plots(group: Group) -> list[str]:
             title = f"{title}, {group.name}"
             drawings.append(line_chart(title, x_label, x, curves, legend=side))
     return drawings
+
+
+def _losses(group: Group) -> list[Block]:
+    """Return where the trackers lose their score; nothing where the protocol starts them anew."""
+    rows = [
+        [label(one), f"{one.average.measures['success_auc'].mean:.3f}", *_put_right(one.average)]
+        for one in group.standings
+        if one.average.what_if
+    ]
+    if not rows:
+        return []
+    header = ["tracker", MEASURES["success_auc"], *WHAT_IFS.values()]
+    return [
+        Heading(f"{group.name}: where the score is lost", 3),
+        Table(header, rows),
+        Paragraph(
+            f"The last three are the {MEASURES['success_auc']} if the labels gave every box its "
+            "place, or its size, or if all boxes of a clip were moved and scaled by the one share "
+            "that suits its labels best. Where that last one gains much, the target is followed, "
+            "and its boxes are drawn otherwise than the labels are: see whether the first label "
+            "is like the later ones."
+        ),
+    ]
+
+
+def _put_right(row: Average) -> list[str]:
+    return [
+        f"{row.what_if[name]:.1%}" if name == "no_overlap" else f"{row.what_if[name]:.3f}"
+        for name in WHAT_IFS
+    ]
 
 
 def _attributes(group: Group) -> Table:
@@ -280,6 +312,7 @@ def _standing_mapping(standing: Standing) -> dict[str, Any]:
         "missing": standing.num_missing,
         "update_ms": _number(row.update_ms),
         "measures": _intervals(row),
+        "what_if": {name: _number(value) for name, value in row.what_if.items()},
         "to_the_first": None if standing.ahead is None else _interval(standing.ahead),
         "curves": {name: np.round(values, 6).tolist() for name, values in row.curves.items()},
         "attributes": {name: _intervals(part) for name, part in standing.by_attribute.items()},

@@ -9,9 +9,16 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from thermedge.evaluation import reset
+from thermedge.evaluation import reset, what_if
 from thermedge.evaluation.datasets.layout import DataSet
-from thermedge.evaluation.metrics import Conventions, Floats, Score, score, state_accuracy
+from thermedge.evaluation.metrics import (
+    Conventions,
+    Floats,
+    FrameErrors,
+    Score,
+    score,
+    state_accuracy,
+)
 from thermedge.evaluation.plan import Plan
 from thermedge.evaluation.results import Result
 from thermedge.evaluation.run import frame_errors
@@ -32,6 +39,7 @@ class SequenceScore:
     fragments: tuple[reset.Fragment, ...] = ()  # of the reset protocol
     error: str = ""  # what the tracker threw
     update_ms: Floats = field(default_factory=lambda: np.empty(0))
+    what_if: Mapping[str, float] = field(default_factory=dict)  # see what_if.WHAT_IFS
 
     @property
     def is_scored(self) -> bool:
@@ -59,6 +67,7 @@ class Average:
     measures: Mapping[str, Interval]
     curves: Mapping[str, Floats]
     update_ms: float  # median over all frames; NaN where nothing was timed
+    what_if: Mapping[str, float] = field(default_factory=dict)  # means; see what_if.WHAT_IFS
 
 
 # measure -> what it is called in reports. A protocol fills those that it has.
@@ -85,11 +94,14 @@ def of_sequence(
     if plan.kind == "reset":
         return _of_resets(result, sequence, conventions, plan)
     size = frame_size(sequence) if conventions.bounded else None
-    errors = frame_errors(result, sequence, conventions, max_frames=plan.max_frames, frame_px=size)
-    found = score(errors, conventions)
+
+    def errors(of: Result) -> FrameErrors:
+        return frame_errors(of, sequence, conventions, max_frames=plan.max_frames, frame_px=size)
+
+    found = score(errors(result), conventions)
     measures = _measures(found)
+    part = slice(result.start, result.start + len(result.rows))
     if sequence.absent is not None:
-        part = slice(result.start, result.start + len(result.rows))
         says = np.array([row.state == "lost" for row in result.rows], bool)
         says |= ~np.isfinite(result.boxes).all(axis=1)
         measures["state_accuracy"] = state_accuracy(
@@ -105,6 +117,7 @@ def of_sequence(
         curves={name: getattr(found, name) for name in _CURVES},
         error=result.error,
         update_ms=result.update_ms,
+        what_if=what_if.of(result, sequence.truth[part], errors, conventions),
     )
 
 
@@ -172,6 +185,7 @@ def average(
         measures=intervals,
         curves=_mean_curves(kept, weights),
         update_ms=float(np.median(np.concatenate(times))) if times else math.nan,
+        what_if=_mean_what_ifs(kept, weights),
     )
 
 
@@ -231,6 +245,14 @@ def _eao(kept: list[SequenceScore], lengths: tuple[int, int], draws: NDArray[np.
         return Interval(math.nan, math.nan, math.nan)
     low, high = np.nanpercentile(values, [2.5, 97.5])
     return Interval(curves.eao(), float(low), float(high))
+
+
+def _mean_what_ifs(kept: list[SequenceScore], weights: Floats) -> dict[str, float]:
+    names = kept[0].what_if if kept else ()
+    return {
+        name: float(np.average([found.what_if[name] for found in kept], weights=weights))
+        for name in names
+    }
 
 
 def _mean_curves(kept: list[SequenceScore], weights: Floats) -> dict[str, Floats]:

@@ -68,6 +68,9 @@ def test_the_markdown_tells_everything_but_the_plots(board: Callable[..., Scoreb
         "| occlusion | 1 | 0.952 [0.952, 0.952] |",
         "| b | 4 | missing | missing |",
         "| none | 1 | unlabelled | unlabelled |",
+        "### made/up: where the score is lost",
+        "| ours | 0.952 | 0.0% | 0.952 | 0.952 | 0.952 |",
+        "| csrt (csrt-trunc) | 0.476 | 50.0% |",
         ", threw |",
         "- made/up/a: csrt: RuntimeError: a|b <c>",
         "- made/up: 1 of 3 sequences without any label",
@@ -97,6 +100,8 @@ def test_the_json_holds_the_same_numbers(board: Callable[..., Scoreboard]) -> No
     ours, csrt = values["groups"][0]["trackers"]
     assert ours["measures"]["success_auc"]["mean"] == pytest.approx(20 / 21)
     assert ours["update_ms"] == 2.5
+    assert ours["what_if"]["no_overlap"] == 0
+    assert csrt["what_if"]["no_overlap"] == 0.5
     assert csrt["update_ms"] is None
     assert ours["sequences"]["none"]["success_auc"] is None
     assert len(ours["curves"]["success"]) == 21
@@ -114,6 +119,7 @@ def test_a_report_of_resets_has_accuracy_failures_and_no_plots(
     assert f"| EAO {low}-{high} |" in text
     assert 2 <= low <= high <= 4
     assert "/ 0 failures" in text
+    assert "where the score is lost" not in text
     assert "<svg" not in report.write(built, tmp_path)[1].read_text()
 
 
