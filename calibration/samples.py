@@ -22,13 +22,14 @@ from thermedge.calibration.clips import ClipRef
 from thermedge.calibration.coverage import Coverage
 from thermedge.calibration.rollout import Collector, Feed, Graph, Sample, SampleOrigin
 from thermedge.errors import CalibrationError
-from thermedge.files import replace_folder
+from thermedge.files import replace_folder, strangers
 from thermedge.manifest import GraphSpec, Manifest
 from thermedge.records import RecordError, from_mapping, to_mapping
 
 FORMAT = 1
 HEADER, ARRAYS = "calibration.json", "samples.npz"
 REPORT, PICTURE = "coverage.txt", "coverage.png"
+_FILES = (HEADER, ARRAYS, REPORT, PICTURE)
 
 _AGAIN = "Make it again: thermedge calibrate RECORDING... -o SET --bundle BUNDLE"
 
@@ -165,10 +166,7 @@ class CalibrationSet:
             CalibrationError: `folder` holds something else, or can't be written.
         """
         folder = Path(os.path.abspath(folder))
-        if folder.exists() and not (folder / HEADER).is_file() and _holds_anything(folder):
-            raise CalibrationError(
-                f"{folder} exists and is no calibration set.", "Choose another folder with -o."
-            )
+        check_target(folder)
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
             draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
@@ -339,5 +337,17 @@ def _empty(collector: Collector, graph: str) -> CalibrationError:
     )
 
 
-def _holds_anything(folder: Path) -> bool:
-    return not folder.is_dir() or any(folder.iterdir())
+def check_target(folder: Path) -> None:
+    """Refuse to write a set where something else lies, which would be lost.
+
+    Raises:
+        CalibrationError: `folder` is a file, or holds something else than a set.
+    """
+    if not folder.exists():
+        return
+    others = strangers(folder, _FILES) if folder.is_dir() else [folder.name]
+    if others:
+        raise CalibrationError(
+            f"{folder} exists and is no calibration set: there is {others[0]!r}.",
+            "Choose another folder with -o.",
+        )

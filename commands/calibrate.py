@@ -88,6 +88,7 @@ def run(args: argparse.Namespace) -> int:
     from thermedge.commands.evaluate import progress
 
     _check(args)
+    samples.check_target(Path(os.path.abspath(args.out)))  # before a camera is recorded for it
     footage, held_back = _footage(args)
     bundle = bundles.read(find(args.bundle))
     with (

@@ -56,7 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     which = parser.add_argument_group("precision")
     which.add_argument(
-        "--precision", choices=("fp32", "int8"), default="fp32", help="int8 keeps fp32 beside it"
+        "--precision",
+        choices=("fp32", "int8"),
+        help="int8 keeps fp32 beside it; default: fp32 of a checkpoint, all that a bundle has",
     )
     which.add_argument(
         "--half",
@@ -106,12 +108,13 @@ def run(args: argparse.Namespace) -> int:
         require(package, "exporting")
     console = Console(stderr=True)
     name = args.name or Path(os.path.abspath(args.out)).name
+    _check_source(args)
     if args.confidence:
         _show(_with_confidence(args, name, console), Console())
         print(args.out)
         return 0
     request = _request(args)
-    manifest = _exported(args, name, _finish(args, request, console))
+    manifest = _exported(args, name, _finish(args, request, console), console)
     _show(manifest, Console())
     print(args.out)
     return 0
@@ -123,14 +126,33 @@ def _is_bundle(source: str) -> bool:
     return Path(source).is_dir() or source in names()
 
 
-def _exported(args: argparse.Namespace, name: str, finish: Finish) -> Manifest:
+def _check_source(args: argparse.Namespace) -> None:
+    from thermedge.errors import BundleError
+
+    if args.settings is not None and _is_bundle(args.source):
+        raise BundleError(
+            f"--settings is for a checkpoint, and {args.source} is a bundle, which has its own.",
+            "Export the checkpoint again with them.",
+        )
+
+
+def _exported(args: argparse.Namespace, name: str, finish: Finish, console: Console) -> Manifest:
     from thermedge import bundle
 
     if _is_bundle(args.source):
         from thermedge.bundles import find
         from thermedge.export import copies
 
-        return copies.extend(bundle.read(find(args.source)), args.out, name, finish=finish)
+        # INT8 graphs are made anew, or were asked to go.
+        without = () if args.precision is None else ("int8",)
+        source = bundle.read(find(args.source))
+        made = copies.extend(source, args.out, name, finish=finish, without=without)
+        if source.manifest.confidence is not None and made.confidence is None:
+            console.print(
+                "What scores are worth was learned with INT8 graphs that are gone: "
+                "learn it again with --confidence."
+            )
+        return made
     from thermedge.export import package, settings
     from thermedge.models import checkpoint
 
@@ -152,7 +174,7 @@ def _with_confidence(args: argparse.Namespace, name: str, console: Console) -> M
             f"--confidence is for a bundle, and {args.source} is none.",
             "Export the checkpoint first, then the bundle again with --confidence.",
         )
-    if args.precision != "fp32" or args.half or args.calibration is not None:
+    if args.precision is not None or args.half or args.calibration is not None:
         raise BundleError(
             "--confidence changes no graph, and other precisions were asked for too.",
             "Export the precisions first, then that bundle again with --confidence.",
@@ -167,7 +189,7 @@ def _with_confidence(args: argparse.Namespace, name: str, console: Console) -> M
         confidence.add_to_card(draft, fitted)
         return replace(manifest, confidence=fitted.spec)
 
-    return copies.again(source, args.out, name, finish=finish)
+    return copies.extend(source, args.out, name, finish=finish)
 
 
 def _request(args: argparse.Namespace) -> Request | None:
@@ -177,7 +199,7 @@ def _request(args: argparse.Namespace) -> Request | None:
     if args.precision != "int8":
         if args.calibration is not None:
             raise BundleError(
-                "--calibration is for INT8, and the precision is fp32.", "Add --precision int8."
+                "--calibration is for INT8, which was not asked for.", "Add --precision int8."
             )
         return None
     if args.calibration is None:
@@ -214,13 +236,14 @@ def _finish(args: argparse.Namespace, request: Request | None, console: Console)
                 half.write(draft / f"{graph}.onnx", draft / f"{graph}.fp16.onnx")
         if request is None:
             return manifest
+        from thermedge import bundle
         from thermedge.export import int8, int8_report
 
         with _stages(console) as stage:
             outcome = int8.write(draft, manifest, request, stage=stage)
         manifest = replace(manifest, precision="int8", int8=outcome.spec)
         report = int8_report.make(draft, manifest, outcome)
-        (draft / int8_report.FILE).write_text(report.text, encoding="utf-8")
+        (draft / bundle.INT8_REPORT).write_text(report.text, encoding="utf-8")
         console.print(report.verdict)
         return manifest
 

@@ -16,6 +16,7 @@ TEMPLATE_GRAPH = "template.onnx"
 TRACK_GRAPH = "track.onnx"
 GOLDEN = "golden.npz"  # inputs with their outputs, to re-check on the device
 MODEL_CARD = "MODEL_CARD.md"
+INT8_REPORT = "INT8.md"  # what INT8 did, for people
 PRECISIONS = ("fp32", "int8", "fp16")
 REQUIRED = (TEMPLATE_GRAPH, TRACK_GRAPH, GOLDEN, MODEL_CARD)
 
@@ -59,7 +60,7 @@ def read(folder: Path) -> Bundle:
         BundleError: The folder is no bundle, its format is newer than this reader, a
             key is wrong, a file is missing, or a checksum differs.
     """
-    manifest = _manifest(folder)
+    manifest = read_manifest(folder)
     for name in REQUIRED:
         if name not in manifest.files:
             raise BundleError(
@@ -76,7 +77,12 @@ def manifest_text(manifest: Manifest) -> str:
     return json.dumps(to_mapping(manifest), indent=2) + "\n"
 
 
-def _manifest(folder: Path) -> Manifest:
+def read_manifest(folder: Path) -> Manifest:
+    """Read what a bundle says of itself; none of its files is verified.
+
+    Raises:
+        BundleError: As `read`, but for the files.
+    """
     path = folder / MANIFEST
     try:
         values = json.loads(path.read_text(encoding="utf-8"))

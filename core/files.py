@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -56,6 +56,14 @@ def replace_folder(draft: Path, folder: Path) -> None:
         raise
     sync(folder.parent)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def strangers(folder: Path, known: Collection[str]) -> list[str]:
+    """Return the names in a folder that are not among the `known` ones, sorted.
+
+    Whoever replaces a folder as a whole asks first what else would be lost.
+    """
+    return sorted({path.name for path in folder.iterdir()} - set(known))
 
 
 def sync(path: Path) -> None:

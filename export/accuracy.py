@@ -38,14 +38,14 @@ def measure(
         tick: Called after every clip.
 
     Returns:
-        Clip name -> its score.
+        "group/name" of each clip -> its score.
 
     Raises:
         DatasetError: The tracker threw on a clip.
     """
     protocol = plan.read(PROTOCOL)
     return {
-        clip.name: scores.of_sequence(result, clip, PLAIN, protocol)
+        f"{clip.group}/{clip.name}": scores.of_sequence(result, clip, PLAIN, protocol)
         for clip, result in results(folder, clips, precision, workers=workers, tick=tick)
     }
 

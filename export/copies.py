@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 
 from thermedge import bundle
 from thermedge.bundle import Bundle
 from thermedge.errors import BundleError
-from thermedge.files import replace_folder, sha256_of
+from thermedge.export import model_card
+from thermedge.files import replace_folder, sha256_of, strangers
 from thermedge.manifest import Manifest
 
 Finish = Callable[[Path, Manifest], Manifest]
@@ -23,37 +24,38 @@ def unchanged(draft: Path, manifest: Manifest) -> Manifest:
     return manifest
 
 
-def extend(source: Bundle, folder: Path, name: str, *, finish: Finish) -> Manifest:
-    """Write a bundle's fp32 part again as the bundle `folder`, with what `finish` adds.
+def extend(
+    source: Bundle, folder: Path, name: str, *, finish: Finish, without: Collection[str] = ()
+) -> Manifest:
+    """Write a bundle again as the bundle `folder`, with what `finish` adds.
+
+    What was measured with INT8 graphs that are left behind is left behind too: what scores are
+    worth, and the model card's sections about it.
 
     Args:
         source: Already verified.
         folder: Where the new bundle goes; may be the source's own.
         name: What it is called.
         finish: As for `export`.
+        without: Precisions whose graphs are not taken over; fp32 always is.
 
     Raises:
         BundleError: `folder` holds something that is not a bundle, or can't be written.
     """
-
-    def copy(draft: Path) -> Manifest:
-        for file in bundle.REQUIRED:
-            shutil.copyfile(source.path(file), draft / file)
-        return replace(source.manifest, name=name, precision="fp32", int8=None)
-
-    return write(folder, copy, finish)
-
-
-def again(source: Bundle, folder: Path, name: str, *, finish: Finish) -> Manifest:
-    """Write a bundle again as it is, in all its precisions, with what `finish` adds.
-
-    Args and errors are those of `extend`.
-    """
+    behind = {bundle.graph_file(graph, one) for graph in ("template", "track") for one in without}
+    loses_int8 = source.manifest.int8 is not None and "int8" in without
 
     def copy(draft: Path) -> Manifest:
         for file in source.manifest.files:
-            shutil.copyfile(source.path(file), draft / file)
-        return replace(source.manifest, name=name)
+            if file not in behind:
+                shutil.copyfile(source.path(file), draft / file)
+        manifest = replace(source.manifest, name=name)
+        if not loses_int8:
+            return manifest
+        (draft / bundle.INT8_REPORT).unlink(missing_ok=True)
+        for title in model_card.MEASURED:
+            model_card.take_out(draft, title)
+        return replace(manifest, precision="fp32", int8=None, confidence=None)
 
     return write(folder, copy, finish)
 
@@ -101,7 +103,16 @@ def _listed(draft: Path, manifest: Manifest) -> Manifest:
 
 
 def _check_target(folder: Path) -> None:
-    if folder.exists() and not (folder / bundle.MANIFEST).is_file():
+    """Refuse to replace what is not a bundle, or holds more than one."""
+    if not folder.exists():
+        return
+    if not (folder / bundle.MANIFEST).is_file():
         raise BundleError(
             f"{folder} exists and is not a bundle.", "Choose another name with -o: nothing is lost."
+        )
+    others = strangers(folder, {bundle.MANIFEST, *bundle.read_manifest(folder).files})
+    if others:
+        raise BundleError(
+            f"{folder} is a bundle, and also holds {others[0]!r}, which would be lost.",
+            "Move that away, or choose another name with -o.",
         )

@@ -266,13 +266,21 @@ def check_clips(request: Request) -> None:
     """Refuse to make an INT8 whose accuracy nobody could measure.
 
     Raises:
-        BundleError: There are no labelled clips.
+        BundleError: There are no labelled clips, or two could be taken for one.
     """
     if not request.clips:
         raise BundleError(
             "The calibration set names no labelled clips, so what INT8 costs in tracking "
             "accuracy can't be measured.",
             "Make the set with labelled recordings: thermedge calibrate --help.",
+        )
+    names = [f"{clip.group}/{clip.name}" for clip in request.clips]
+    double = sorted({name for name in names if names.count(name) > 1})
+    if double:
+        raise BundleError(
+            f"Two of the calibration set's held-back recordings are called {double[0]!r} by the "
+            "last folders of their paths.",
+            "Rename one of these folders, and calibrate again.",
         )
 
 

@@ -15,7 +15,6 @@ from thermedge.export.layers import Layer
 from thermedge.export.truth import Timing
 from thermedge.manifest import Manifest
 
-FILE = "INT8.md"
 _WORTH = 0.9  # of the fp32 time: less of a gain is within what other work on a machine moves
 
 _READING = """\

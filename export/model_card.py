@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from thermedge.models.checkpoint import Checkpoint
 
 LICENCE = "Apache-2.0"
+# Titles of what tells of graphs on recordings: `accuracy` here, and `confidence.section`.
+MEASURED = ("## Accuracy", "## Confidence")
 Tried = dict[str, list[float]]
 
 
@@ -104,11 +106,17 @@ def put(folder: Path, section: str) -> None:
         folder: Of the bundle.
         section: Markdown; its first line is the title, "## Title".
     """
-    title = section.partition("\n")[0]
+    take_out(folder, section.partition("\n")[0])
+    card = folder / MODEL_CARD
+    card.write_text(f"{card.read_text(encoding='utf-8').rstrip()}\n\n{section}", encoding="utf-8")
+
+
+def take_out(folder: Path, title: str) -> None:
+    """Remove the section `title`, as "## Title", from the card in `folder`, if it is there."""
     card = folder / MODEL_CARD
     text = card.read_text(encoding="utf-8")
     text = re.sub(rf"\n*^{re.escape(title)}\n.*?(?=^## |\Z)", "\n\n", text, flags=re.M | re.S)
-    card.write_text(f"{text.rstrip()}\n\n{section}", encoding="utf-8")
+    card.write_text(f"{text.rstrip()}\n", encoding="utf-8")
 
 
 def accuracy(measured: Sequence[Average], how: str) -> str:

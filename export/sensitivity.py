@@ -98,11 +98,10 @@ def search(
         trials.append(Trial(kept, accuracy.mean(after), accuracy.lost(before, after)))
         return trials[-1].lost.mean <= budget
 
-    fails, passes = -1, 0
+    fails, passes, most = -1, 0, len(ranks) - 1  # one layer in INT8 at least
     while not attempt(passes):
-        fails = passes
-        passes = max(1, passes * 2)
-        if passes >= len(ranks):
+        fails, passes = passes, min(max(1, passes * 2), most)
+        if passes <= fails:
             raise BundleError(
                 f"INT8 loses {trials[-1].lost.mean:.4f} success AUC with {fails} of "
                 f"{len(ranks)} layers kept in floating point; {budget:.4f} is allowed. "

@@ -24,6 +24,7 @@ from thermedge.optional import require
 
 # glibc 2.35 is Ubuntu 22.04's, which JetPack 6 is made of; 2.39 would be JetPack 7's.
 _GLIBC_MINORS = (35, 34, 31, 28, 27, 17)
+_METADATA = re.compile(r"[^/]+\.dist-info/METADATA")
 EXTRAS = ("camera", "trt")  # of thermedge, that a board gets when nobody says otherwise
 
 
@@ -41,7 +42,7 @@ def gather(
 
     Args:
         wheel: Of thermedge, from `make wheel`.
-        folder: Appears when all is there; one from before is replaced.
+        folder: Appears when all is there; a wheelhouse from before is replaced.
         pins: The checkout's constraints.txt.
         minor: Of the board's Python 3.
         machine: The board's, as `uname -m` has it.
@@ -49,8 +50,11 @@ def gather(
         tell: Called with every package before it is downloaded.
 
     Raises:
-        BoardError: A package has no pin, or no wheel for that board.
+        BoardError: A package has no pin, or no wheel for that board; `folder` holds something
+            else than wheels; thermedge has no such extra.
     """
+    _check_target(folder)
+    _check_extras(wheel, extras)
     versions = _pinned(pins, minor, machine)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as work:
@@ -73,6 +77,31 @@ def gather(
         shutil.rmtree(folder, ignore_errors=True)
         made.rename(folder)
     return wheels.found(folder)
+
+
+def _check_target(folder: Path) -> None:
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise BoardError(
+            f"{folder} exists and is no folder.", "Choose another name with -o: nothing is lost."
+        )
+    others = sorted(path.name for path in folder.iterdir() if path.suffix != ".whl")
+    if others:
+        raise BoardError(
+            f"{folder} holds {others[0]!r}, and would be replaced as a whole.",
+            "Choose another folder with -o, a new one or an older wheelhouse: nothing is lost.",
+        )
+
+
+def _check_extras(wheel: Path, extras: tuple[str, ...]) -> None:
+    known = _metadata(wheel).get_all("Provides-Extra", [])
+    unknown = [extra for extra in extras if extra not in known]
+    if unknown:
+        raise BoardError(
+            f"{wheel.name} has no extra {unknown[0]!r}.",
+            f"Choose among {', '.join(sorted(known)) or 'none'}.",
+        )
 
 
 def _download(name: str, versions: dict[str, str], folder: Path, minor: int, machine: str) -> None:
@@ -131,9 +160,15 @@ def _pinned(pins: Path, minor: int, machine: str) -> dict[str, str]:
 
 
 def _metadata(wheel: Path) -> Any:
-    with zipfile.ZipFile(wheel) as archive:
-        (name,) = [n for n in archive.namelist() if re.fullmatch(r"[^/]+\.dist-info/METADATA", n)]
-        return HeaderParser().parsestr(archive.read(name).decode("utf-8"))
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            (name,) = [n for n in archive.namelist() if _METADATA.fullmatch(n)]
+            return HeaderParser().parsestr(archive.read(name).decode("utf-8"))
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise BoardError(
+            f"{wheel} is no whole wheel: {error}.",
+            "Remove it, and build or download it again: make wheel",
+        ) from error
 
 
 def _plain(name: str) -> str:

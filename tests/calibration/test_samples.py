@@ -167,7 +167,6 @@ def test_a_folder_that_is_no_set_is_refused_with_how_to_make_one(tmp_path, conte
 
 
 def test_an_older_set_is_replaced_whole(made, make_set, saved):
-    (saved / "left over").write_text("of the older set")
     newer = make_set(seed=2)
     newer.save(saved)
     assert samples.read(saved).sha256 == newer.sha256
@@ -181,6 +180,13 @@ def test_a_folder_of_something_else_is_left_alone(made, tmp_path):
     with pytest.raises(CalibrationError, match="no calibration set"):
         made.save(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_a_set_beside_other_files_is_left_alone(made, saved):
+    (saved / "notes.txt").write_text("keep")
+    with pytest.raises(CalibrationError, match=r"notes\.txt"):
+        made.save(saved)
+    assert (saved / "notes.txt").read_text() == "keep"
 
 
 def test_a_save_that_fails_leaves_the_older_set(made, saved, monkeypatch):

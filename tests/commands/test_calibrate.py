@@ -118,6 +118,14 @@ def test_what_can_not_be_is_refused_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_place_that_is_taken_is_told_before_anything_is_run(recordings, tmp_path, capsys):
+    (tmp_path / "notes.txt").write_text("keep")
+    assert calibrate(f"plain:{recordings / 'labelled'}", "-o", tmp_path) == 2
+    told = capsys.readouterr().err
+    assert "no calibration set: there is 'notes.txt'" in told
+    assert "[1/" not in told
+
+
 def test_a_recording_without_a_usable_frame_is_refused(recordings, tmp_path, capsys, write_clip):
     nothing = [(np.nan,) * 4] * 3
     pictures = [np.full((96, 128), 50, np.uint8)] * 3

@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from thermedge import bundle
+from thermedge.bundles import find
 from thermedge.commands import main
 from thermedge.export import settings
 
@@ -83,3 +84,30 @@ def test_a_missing_package_is_named_with_the_way_to_get_it(
     told = refused(checkpoint_file)
     assert f"exporting needs {package}" in told
     assert "pip install" in told
+
+
+def test_half_is_added_to_all_that_a_bundle_has(tmp_path):
+    out = tmp_path / "bundle"
+    assert main(["export", "default", "-o", str(out), "--half"]) == 0
+    made, before = bundle.read(out).manifest, bundle.read(find("default")).manifest
+    assert set(made.files) == set(before.files) | {"template.fp16.onnx", "track.fp16.onnx"}
+    assert (made.int8, made.confidence) == (before.int8, before.confidence)
+
+
+def test_fp32_alone_is_had_by_asking_for_it_and_tells_what_goes(tmp_path, capsys):
+    out = tmp_path / "bundle"
+    assert main(["export", "default", "-o", str(out), "--precision", "fp32"]) == 0
+    assert bundle.read(out).manifest.int8 is None
+    assert "learn it again with --confidence" in " ".join(capsys.readouterr().err.split())
+
+
+def test_settings_are_refused_for_a_bundle(refused, tmp_path):
+    told = refused("default", "--settings", tmp_path / "nowhere.toml")
+    assert "is a bundle, which has its own" in told
+
+
+def test_a_bundle_is_not_replaced_when_more_lies_in_its_folder(refused, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/manifest.json").write_text((find("default") / "manifest.json").read_text())
+    (tmp_path / "mine/thesis.txt").touch()
+    assert "thesis.txt" in refused("default", "-o", tmp_path / "mine")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from thermedge.files import replace_folder, replacing, sha256_of, sync
+from thermedge.files import replace_folder, replacing, sha256_of, strangers, sync
 
 
 def test_the_new_content_takes_the_place_of_the_old(tmp_path: Path) -> None:
@@ -118,3 +118,9 @@ def test_the_checksum_reaches_past_the_first_block(tmp_path: Path) -> None:
     path = tmp_path / "large"
     path.write_bytes(content)
     assert sha256_of(path) == hashlib.sha256(content).hexdigest()
+
+
+def test_what_is_not_known_in_a_folder_is_named_in_order(tmp_path: Path) -> None:
+    for name in ("b.txt", "known", ".hidden"):
+        (tmp_path / name).touch()
+    assert strangers(tmp_path, {"known", "missing"}) == [".hidden", "b.txt"]

@@ -25,7 +25,7 @@ def test_what_is_added_is_listed_with_its_checksum(shipped, tmp_path):
     copies.extend(shipped, tmp_path / "more", "more", finish=add)
     made = bundle.read(tmp_path / "more")
     assert made.path("note.txt").read_text() == "more"
-    assert (made.manifest.name, made.manifest.precision) == ("other", "fp32")
+    assert (made.manifest.name, made.manifest.precision) == ("other", "int8")
     assert made.manifest.track == shipped.manifest.track
 
 
@@ -56,3 +56,44 @@ def test_a_folder_that_is_no_bundle_is_never_overwritten(shipped, tmp_path):
     with pytest.raises(BundleError, match="is not a bundle"):
         copies.extend(shipped, tmp_path / "letters", "x", finish=copies.unchanged)
     assert (tmp_path / "letters" / "a.txt").read_text() == "dear"
+
+
+def test_a_bundle_beside_other_files_is_never_replaced(shipped, tmp_path):
+    folder = tmp_path / "mine"
+    copies.extend(shipped, folder, "mine", finish=copies.unchanged)
+    (folder / "thesis.txt").write_text("all of it")
+    with pytest.raises(BundleError, match=r"also holds 'thesis\.txt'"):
+        copies.extend(shipped, folder, "mine", finish=copies.unchanged)
+    assert (folder / "thesis.txt").read_text() == "all of it"
+
+
+def test_a_file_called_manifest_makes_no_bundle(shipped, tmp_path):
+    (tmp_path / "web").mkdir()
+    (tmp_path / "web/manifest.json").write_text('{"short_name": "page"}')
+    (tmp_path / "web/page.html").write_text("hello")
+    with pytest.raises(BundleError):
+        copies.extend(shipped, tmp_path / "web", "x", finish=copies.unchanged)
+    assert (tmp_path / "web/page.html").read_text() == "hello"
+
+
+def test_all_precisions_are_taken_over_with_what_was_measured(shipped, tmp_path):
+    copies.extend(shipped, tmp_path / "same", "same", finish=copies.unchanged)
+    made = bundle.read(tmp_path / "same")
+    assert made.manifest == replace(shipped.manifest, name="same")
+    before = contents(shipped.folder)
+    assert {name: before[name] for name in made.manifest.files} == {
+        name: data for name, data in contents(made.folder).items() if name != bundle.MANIFEST
+    }
+
+
+def test_int8_that_is_left_behind_takes_along_what_was_measured_with_it(shipped, tmp_path):
+    copies.extend(shipped, tmp_path / "x", "x", finish=copies.unchanged, without=("int8",))
+    made = bundle.read(tmp_path / "x")
+    assert (made.manifest.precision, made.manifest.int8, made.manifest.confidence) == (
+        "fp32", None, None,
+    )  # fmt: skip
+    assert sorted(made.manifest.files) == sorted(bundle.REQUIRED)
+    card = made.path(bundle.MODEL_CARD).read_text()
+    assert "int8" not in card.lower()
+    assert "## Limits" in card
+    assert card.endswith("can swap.\n")

@@ -1,11 +1,18 @@
 """A whole way to INT8 on generated recordings: set, ranges, accuracy, graphs, report."""
 
+import shutil
+
 import cv2
 import onnx
 import pytest
 
 from thermedge import bundle
+from thermedge.bundles import find
+from thermedge.calibration import samples
 from thermedge.commands import main
+from thermedge.errors import BundleError
+from thermedge.evaluation import datasets
+from thermedge.export import accuracy, int8
 from thermedge.runtime import golden
 from thermedge.runtime.scene import random_spec
 from thermedge.runtime.sources.synthetic import SyntheticSource
@@ -73,6 +80,29 @@ def test_the_report_lists_every_layer_with_its_reason(made):
         if node.op_type in ("Conv", "MatMul")
     ]
     assert text.count("| track |") >= len(weighted)
+
+
+def test_clips_of_one_name_in_two_data_sets_count_apart(calibrated, tmp_path):
+    for part in ("a", "b"):
+        for number, seed in enumerate((40, 41) if part == "a" else (42, 43)):
+            copied = tmp_path / part / f"clip{number}"
+            shutil.copytree(calibrated / "clips" / f"scene{seed}", copied)
+    sequences = [one for part in ("a", "b") for one in datasets.read(tmp_path / part).sequences]
+    found = accuracy.measure(find("default"), sequences, "fp32")
+    assert len(found) == 4
+    alone = accuracy.measure(find("default"), sequences[:2], "fp32")
+    assert {name: found[name].measures for name in alone} == {
+        name: score.measures for name, score in alone.items()
+    }
+
+
+def test_two_held_back_clips_that_could_be_taken_for_one_are_refused(calibrated, tmp_path):
+    for year in ("2025", "2026"):
+        shutil.copytree(calibrated / "clips", tmp_path / year / "yard/val")
+    twins = [datasets.read(tmp_path / year / "yard/val").sequences[0] for year in ("2025", "2026")]
+    request = int8.Request(samples.read(calibrated / "set"), tuple(twins))
+    with pytest.raises(BundleError, match="'yard/val/scene40'"):
+        int8.check_clips(request)
 
 
 def test_int8_without_recordings_is_refused_with_the_remedy(tmp_path, capsys):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
@@ -78,3 +80,16 @@ def test_nothing_is_kept_where_all_layers_are_within_the_budget(broken):
 def test_a_budget_that_cannot_be_met_fails_and_names_the_costly_layers(broken):
     with pytest.raises(BundleError, match=r"0\.4000 success AUC.*track c \(\d+"):
         search(ranks_of(broken), scores(0.7), lambda kept: scores(0.3), 0.005)
+
+
+@pytest.mark.parametrize("needed", range(8))
+def test_every_number_of_layers_is_tried_but_all_of_them(broken, needed):
+    (first, *_) = ranks_of(broken)
+    eight = [replace(first, graph=f"track{number}") for number in range(8)]
+
+    def evaluate(kept):
+        return scores(0.7 if len(kept) >= needed else 0.3)
+
+    trials = search(eight, scores(0.7), evaluate, 0.005)
+    assert trials[-1].kept == tuple(one.name for one in eight[:needed])
+    assert all(len(trial.kept) < len(eight) for trial in trials)

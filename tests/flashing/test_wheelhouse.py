@@ -41,7 +41,7 @@ def index(tmp_path, monkeypatch):
     monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
     (tmp_path / "pins.txt").write_text(PINS)
     needs = ("alpha", 'old-only; python_version < "3.11"', 'nowhere; extra == "other"')
-    return write(tmp_path, needs=needs)
+    return write(tmp_path, needs=needs, extras=("other",))
 
 
 def gathered(wheel, tmp_path, minor, machine="aarch64", extras=()):
@@ -65,13 +65,40 @@ def test_conditions_are_those_of_the_board_and_not_of_this_python(index, tmp_pat
 
 def test_what_has_no_pin_or_no_wheel_is_named_and_nothing_is_replaced(index, tmp_path):
     (tmp_path / "house").mkdir()
-    (tmp_path / "house/old").touch()
+    (tmp_path / "house/old-1-py3-none-any.whl").touch()
     with pytest.raises(BoardError, match="nowhere has no version in the pins"):
         gathered(index, tmp_path, 12, extras=("other",))
     (tmp_path / "index/fast-1-py3-none-any.whl").unlink()
     with pytest.raises(BoardError, match=r"fast 1 can't be had for Python 3\.12 on aarch64"):
         gathered(index, tmp_path, 12)
-    assert (tmp_path / "house/old").exists()
+    assert [path.name for path in (tmp_path / "house").iterdir()] == ["old-1-py3-none-any.whl"]
+
+
+def test_half_a_wheel_is_told(index, tmp_path):
+    index.write_bytes(index.read_bytes()[:100])
+    with pytest.raises(BoardError, match="is no whole wheel"):
+        gathered(index, tmp_path, 12)
+
+
+def test_a_folder_that_is_no_wheelhouse_is_never_replaced(index, tmp_path):
+    (tmp_path / "house").mkdir()
+    (tmp_path / "house/notes.txt").write_text("precious")
+    with pytest.raises(BoardError, match=r"holds 'notes\.txt', and would be replaced"):
+        gathered(index, tmp_path, 12)
+    assert (tmp_path / "house/notes.txt").read_text() == "precious"
+    (tmp_path / "house/notes.txt").rename(tmp_path / "notes")
+    (tmp_path / "house").rmdir()
+    (tmp_path / "notes").rename(tmp_path / "house")
+    with pytest.raises(BoardError, match="exists and is no folder"):
+        gathered(index, tmp_path, 12)
+    assert (tmp_path / "house").read_text() == "precious"
+
+
+def test_an_extra_that_thermedge_lacks_is_refused_with_those_it_has(index, tmp_path):
+    with pytest.raises(BoardError, match="has no extra 'mqqt'") as caught:
+        gathered(index, tmp_path, 12, extras=("mqqt",))
+    assert "other" in caught.value.remedy
+    assert not (tmp_path / "house").exists()
 
 
 def test_every_extra_of_a_board_is_one_of_setup_cfg():

@@ -35,11 +35,12 @@ SCRIPTS = (
 )
 
 
-def write_wheel(folder, name="thermedge", version="9.9", *, needs=(), tags="py3-none-any"):
+def write_wheel(folder, name="thermedge", version="9.9", *, needs=(), extras=(), tags="py3-none-any"):
     """Write a wheel and return its path."""
     info = f"{name}-{version}.dist-info"
     metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
     metadata += "".join(f"Requires-Dist: {need}\n" for need in needs)
+    metadata += "".join(f"Provides-Extra: {extra}\n" for extra in extras)
     files = {
         f"{name}_tiny.py": MODULE,
         f"{info}/METADATA": metadata,
