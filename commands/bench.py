@@ -43,7 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--peer",
         action="append",
         metavar="NAME",
-        help="kcf, csrt, mil or static, may be given again; default: kcf. csrt takes minutes",
+        help="kcf, csrt, mil or static, may be given again; default: kcf for accuracy, all that "
+        "this OpenCV has for time. csrt takes minutes",
     )
     parser.add_argument("--max-frames", type=int, default=300, help="per sequence; default: 300")
     parser.add_argument("--backend", default="auto", help="inference engine of the bundles")
@@ -89,8 +90,9 @@ def _print_accuracy(args: argparse.Namespace, data: list[DataSet]) -> int:
     from dataclasses import replace
 
     from thermedge.bundles import find
-    from thermedge.evaluation import contenders, plan, scoreboard
+    from thermedge.evaluation import contenders, datasets, plan, scoreboard
 
+    datasets.check_names(data)
     rivals = [
         contenders.from_bundle(find(name), backend=args.backend)
         for name in args.bundle or ["default"]
@@ -104,7 +106,8 @@ def _print_accuracy(args: argparse.Namespace, data: list[DataSet]) -> int:
         summary=f"one pass over {f'the first {frames}' if frames else 'all'} frames",
     )
     plan.checked(protocol)
-    results = _results(data, contenders.checked(rivals), protocol, args.workers)
+    rivals = contenders.checked(rivals)
+    results = _results(data, rivals, protocol, args.workers)
     board = scoreboard.build(
         data,
         rivals,
@@ -122,10 +125,16 @@ def _print_loop_cost(name: str, backend: str) -> None:
 
     from thermedge import bundle
     from thermedge.bundles import find
+    from thermedge.errors import SourceError
     from thermedge.evaluation import loop_cost
 
-    cost = loop_cost.measure(bundle.read(find(name)), backend=backend)
-    Console().print(
+    console = Console()
+    try:
+        cost = loop_cost.measure(bundle.read(find(name)), backend=backend)
+    except SourceError as error:
+        console.print(f"no cost of the loop: {error.problem}", markup=False, soft_wrap=True)
+        return
+    console.print(
         f"{name}: the loop adds {cost.added:.1%} to its network: update {cost.update_ms:.2f} ms, "
         f"network alone {cost.network_ms:.2f} ms, medians of {cost.frames} frames at 320x256, "
         "16 bit, one thread",

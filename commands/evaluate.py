@@ -95,10 +95,12 @@ def run(args: argparse.Namespace) -> int:
         with_conventions(datasets.read(folder, args.layout), args.convention)
         for folder in args.data
     ]
-    _check_groups(data)
+    datasets.check_names(data)
     plan = _plan(args, data)
     others = [foreign.parse_named(text) for text in args.results]
+    _check_merged(args.merge)
     contenders = _contenders(args, has_results=bool(others))
+    foreign.check_names(others, [name for one in contenders for name in (one.name, one.run_name)])
     out = args.out or Path("runs") / "evaluate" / f"{plan.name}-{plan.digest[:6]}"
     store = Store(out, tuple(args.merge))
     shard = jobs.shard_of(args.shard)
@@ -113,16 +115,15 @@ def run(args: argparse.Namespace) -> int:
     return 1 if board.errors else 0
 
 
-def _check_groups(data: list[DataSet]) -> None:
+def _check_merged(folders: list[Path]) -> None:
     from thermedge.errors import DatasetError
 
-    names = [data_set.sequences[0].group for data_set in data]
-    double = sorted({name for name in names if names.count(name) > 1})
-    if double:
-        raise DatasetError(
-            f"Two data sets are called {double[0]!r} by their last two folders.",
-            "Evaluate them one by one, with another --out each.",
-        )
+    for folder in folders:
+        if not folder.is_dir():
+            raise DatasetError(
+                f"The results to merge {folder} are not a folder.",
+                "Give what was the --out of another run.",
+            )
 
 
 def _plan(args: argparse.Namespace, data: list[DataSet]) -> Plan:

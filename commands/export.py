@@ -145,9 +145,9 @@ def _exported(args: argparse.Namespace, name: str, finish: Finish, console: Cons
 
         # INT8 graphs are made anew, or were asked to go.
         without = () if args.precision is None else ("int8",)
-        source = bundle.read(find(args.source))
-        made = copies.extend(source, args.out, name, finish=finish, without=without)
-        if source.manifest.confidence is not None and made.confidence is None:
+        older = bundle.read(find(args.source))
+        made = copies.extend(older, args.out, name, finish=finish, without=without)
+        if older.manifest.confidence is not None and made.confidence is None:
             console.print(
                 "What scores are worth was learned with INT8 graphs that are gone: "
                 "learn it again with --confidence."

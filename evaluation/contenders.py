@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from thermedge import bundle
@@ -10,7 +10,8 @@ from thermedge.errors import ThermedgeError
 from thermedge.evaluation.peers import open_peer
 from thermedge.evaluation.run import Tracker
 from thermedge.files import sha256_of
-from thermedge.runtime.tracker import open_tracker
+from thermedge.runtime import tracker
+from thermedge.runtime.engines import open_engines
 
 # OpenCV's CSRT is reported by the better of two ways to make its boxes whole, chosen per data
 # set: on targets of a dozen px the choice decides, and neither is always better.
@@ -27,6 +28,7 @@ class Contender:
     backend: str = "auto"
     threads: int = 1
     precision: str = "auto"
+    runs_at: str = ""  # the precision that was opened, once it is `settled`
 
     def open(self) -> Tracker:
         """Load the tracker.
@@ -36,23 +38,40 @@ class Contender:
         """
         if self.bundle is None:
             return open_peer(self.run_name)
-        return open_tracker(
+        return tracker.open_tracker(
             bundle.read(self.bundle),
             backend=self.backend,
             precision=self.precision,
             threads=self.threads,
         )
 
+    def settled(self) -> Contender:
+        """Open it once, and return it with the engine that "auto" comes to on this machine.
+
+        Raises:
+            ThermedgeError: It can't be loaded.
+        """
+        if self.bundle is None:
+            self.open().close()
+            return self
+        found = bundle.read(self.bundle)
+        engines = open_engines(
+            found, backend=self.backend, precision=self.precision, threads=self.threads
+        )
+        tracker.Tracker(found.manifest, engines.template, engines.track).close()
+        # The precision stays as it was asked for: TensorRT's engines have names of their own.
+        return replace(self, backend=engines.backend, runs_at=engines.precision)
+
     @property
     def identity(self) -> dict[str, str]:
-        """What decides over its results, and is kept with them."""
+        """What decides over its results, and is kept with them; ask once it is `settled`."""
         if self.bundle is None:
             return {"peer": self.run_name}
         manifest = bundle.read(self.bundle).manifest
         return {
             "bundle": manifest.name,
             "bundle_sha256": sha256_of(self.bundle / bundle.MANIFEST),
-            "precision": self.precision,
+            "precision": self.runs_at or self.precision,
             "backend": self.backend,
             "threads": str(self.threads),
         }
@@ -78,6 +97,9 @@ def from_peer(name: str) -> list[Contender]:
 def checked(contenders: list[Contender]) -> list[Contender]:
     """Open each contender once, so that what can't run is known before hours are spent.
 
+    Returns:
+        The same, each with the engine that it runs in: see `Contender.settled`.
+
     Raises:
         ThermedgeError: One can't be loaded, or two have one name.
     """
@@ -88,6 +110,4 @@ def checked(contenders: list[Contender]) -> list[Contender]:
             f"Two contenders are called {double[0]!r}.",
             "Name each once; a bundle is named by its manifest: export it with another --name.",
         )
-    for contender in contenders:
-        contender.open().close()
-    return contenders
+    return [contender.settled() for contender in contenders]

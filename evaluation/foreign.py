@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from thermedge.errors import DatasetError
+from thermedge.errors import DatasetError, ThermedgeError
 from thermedge.evaluation.box_files import read_boxes, read_rows, read_text, upright
 from thermedge.evaluation.results import Event, Result, Row
 from thermedge.evaluation.sequences import Sequence
@@ -97,6 +98,26 @@ def parse_named(text: str) -> Foreign:
             "Give NAME=FOLDER with one file per sequence.",
         )
     return Foreign(name or folder.resolve().name, folder)
+
+
+def check_names(others: Iterable[Foreign], taken: Iterable[str]) -> None:
+    """Refuse two trackers of one name: one's scores would stand under the other's.
+
+    Args:
+        others: Whose results are read.
+        taken: The names of all other trackers and of their runs.
+
+    Raises:
+        ThermedgeError: A name is there twice.
+    """
+    known = set(taken)
+    for other in others:
+        if other.name in known:
+            raise ThermedgeError(
+                f"Two trackers are called {other.name!r}.",
+                "Name the one whose results are read: --results NAME=FOLDER.",
+            )
+        known.add(other.name)
 
 
 def _rows(path: Path) -> list[tuple[_Xywh, Event]]:

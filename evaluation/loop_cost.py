@@ -9,6 +9,7 @@ from time import perf_counter_ns
 import numpy as np
 
 from thermedge.bundle import Bundle
+from thermedge.errors import SourceError
 from thermedge.runtime.engines import open_engines
 from thermedge.runtime.sources.synthetic import open_synthetic
 from thermedge.runtime.tracker import open_tracker
@@ -36,6 +37,10 @@ def measure(bundle: Bundle, *, backend: str = "auto", scene: str = SCENE) -> Loo
 
     The two alternate, so that both see the same machine. Frames in which the target is
     missing run several windows or none; the median is of frames that track.
+
+    Raises:
+        SourceError: The tracker followed the target in none of the scene's frames.
+        ThermedgeError: The bundle can't be loaded.
     """
     engines = open_engines(bundle, backend=backend)
     alone = engines.track
@@ -58,6 +63,12 @@ def measure(bundle: Bundle, *, backend: str = "auto", scene: str = SCENE) -> Loo
                 updates.append(updated - began)
                 networks.append(ran - updated)
     engines.close()
+    if not updates:
+        raise SourceError(
+            f"{bundle.manifest.name} followed the target in none of the frames of {scene} after a "
+            f"warm-up of {_WARM_UP}.",
+            "Take a tracker that follows a plain target: train it for longer.",
+        )
     return LoopCost(
         statistics.median(networks) / 1e6, statistics.median(updates) / 1e6, len(updates)
     )

@@ -34,8 +34,9 @@ class Conventions:
 
     # The prediction of the first frame: counted as it is, counted as perfect, left out.
     first_frame: Literal["kept", "replaced", "skipped"] = "kept"
-    # A prediction with NaN, or w or h not above 0: a miss, or the previous one once more.
-    invalid_prediction: Literal["miss", "repeat"] = "miss"
+    # A prediction whose w or h is not above 0: a miss, as far off as its middle (IoU 0), or the
+    # previous one once more. One with NaN is a miss where it is not repeated.
+    invalid_prediction: Literal["miss", "kept", "repeat"] = "miss"
     # A frame without a usable truth: left out, or IoU -1 and errors -1, which is a miss for
     # success and a hit for precision.
     invalid_truth: Literal["skip", "hit"] = "skip"
@@ -130,30 +131,39 @@ def measure(
     truth: Floats,
     conventions: Conventions = PLAIN,
     *,
+    second_truth: Floats | None = None,
     frame_px: tuple[int, int] | None = None,
     visible: NDArray[np.bool_] | None = None,
 ) -> FrameErrors:
     """Compare the prediction with the truth in every frame that counts.
 
+    A frame that has a usable truth in one of two cameras counts with that one: the RGB-T
+    toolkits take the better of both in every frame, and leave none out. Only a frame without
+    any goes by `Conventions.invalid_truth`.
+
     Args:
         prediction: (N, 4); row 0 belongs to the frame that the track started on.
         truth: (N, 4), the same frames.
         conventions: Of the toolkit whose numbers are wanted.
+        second_truth: (N, 4) in a second camera's picture, where the better of both counts.
         frame_px: (width, height), needed where the convention is bounded.
         visible: (N,) frames that may count at all; all of them by default.
+
+    Source: opacity-black/RGBT_toolkit, metrics/metrics.py read at its commit 16b3f7c.
     """
-    prediction = _repaired(prediction, truth, conventions)
-    valid = has_area(truth)
-    if conventions.valid_truth == "all_positive":
-        valid &= (np.nan_to_num(truth[:, :2]) > 0).all(axis=1)
-    assert frame_px is not None or not conventions.bounded, "bounded needs the frame's size"
-    errors = _errors(prediction, truth, valid, frame_px if conventions.bounded else None)
-    counted = valid if conventions.invalid_truth == "skip" else np.ones(len(truth), bool)
+    errors = _errors(prediction, truth, conventions, frame_px)
+    if second_truth is not None:
+        errors = better_of(errors, _errors(prediction, second_truth, conventions, frame_px))
+    counted = np.ones(len(truth), bool)
+    if conventions.invalid_truth == "skip":
+        counted &= errors.iou >= 0
     if visible is not None:
-        counted = counted & visible
+        counted &= visible
     if conventions.first_frame == "skipped":
-        counted = counted & (np.arange(len(truth)) > 0)
-    return FrameErrors(*(values[counted] for values in errors))
+        counted &= np.arange(len(truth)) > 0
+    return FrameErrors(
+        errors.iou[counted], errors.error_px[counted], errors.relative_error[counted]
+    )
 
 
 def state_accuracy(
@@ -188,13 +198,19 @@ def better_of(one: FrameErrors, other: FrameErrors) -> FrameErrors:
     """Return, frame by frame, the larger IoU and the smaller errors of two truths.
 
     That is how RGB-T benchmarks whose two cameras are not exactly aligned score: maximum
-    success rate (MSR) and maximum precision rate (MPR).
+    success rate (MSR) and maximum precision rate (MPR). A truth that is missing in a frame, with
+    -1 in all three, leaves that frame to the other one.
     """
     return FrameErrors(
         np.maximum(one.iou, other.iou),
-        np.minimum(one.error_px, other.error_px),
-        np.minimum(one.relative_error, other.relative_error),
+        _smaller(one.error_px, other.error_px),
+        _smaller(one.relative_error, other.relative_error),
     )
+
+
+def _smaller(one: Floats, other: Floats) -> Floats:
+    found: Floats = np.where(one < 0, other, np.where(other < 0, one, np.minimum(one, other)))
+    return found
 
 
 def joined(one: FrameErrors, other: FrameErrors) -> FrameErrors:
@@ -272,20 +288,34 @@ def bounded(boxes: Floats, frame_px: tuple[int, int]) -> Floats:
 def _errors(
     prediction: Floats,
     truth: Floats,
-    valid: NDArray[np.bool_],
-    bounds: tuple[int, int] | None,
-) -> tuple[Floats, Floats, Floats]:
-    """Return IoU, error and relative error of all frames, -1 where the truth is invalid."""
+    conventions: Conventions,
+    frame_px: tuple[int, int] | None,
+) -> FrameErrors:
+    """Return the errors of all frames, -1 where the truth is invalid."""
+    prediction = _repaired(prediction, truth, conventions)
+    valid = _is_valid(truth, conventions)
     overlap, distance, relative = (np.full(len(truth), -1.0) for _ in range(3))
     shown, meant = prediction[valid], truth[valid]
     missing = ~np.isfinite(shown).all(axis=1)
+    if conventions.invalid_prediction == "miss":
+        missing = ~has_area(shown)
     offset = center_offset(shown, meant)
-    cut = (shown, meant) if bounds is None else (bounded(shown, bounds), bounded(meant, bounds))
+    cut = shown, meant
+    if conventions.bounded:
+        assert frame_px is not None, "bounded needs the frame's size"
+        cut = bounded(shown, frame_px), bounded(meant, frame_px)
     overlap[valid] = np.where(missing, 0.0, iou(*cut))
     distance[valid] = np.where(missing, np.inf, np.hypot(offset[:, 0], offset[:, 1]))
     scaled = offset / meant[:, 2:]
     relative[valid] = np.where(missing, np.inf, np.hypot(scaled[:, 0], scaled[:, 1]))
-    return overlap, distance, relative
+    return FrameErrors(overlap, distance, relative)
+
+
+def _is_valid(truth: Floats, conventions: Conventions) -> NDArray[np.bool_]:
+    valid = has_area(truth)
+    if conventions.valid_truth == "all_positive":
+        valid &= (np.nan_to_num(truth[:, :2]) > 0).all(axis=1)
+    return valid
 
 
 def _area(curve: Floats, kind: str) -> float:

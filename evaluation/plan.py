@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
@@ -71,6 +72,10 @@ def read(name_or_file: str) -> Plan:
         raise ThermedgeError(
             f"The protocol {path} can't be read: {error.strerror}.", "Check the path."
         ) from error
+    except UnicodeDecodeError as error:
+        raise ThermedgeError(
+            f"The protocol {path} is no UTF-8 text.", "Save the file as UTF-8."
+        ) from error
     return _parsed(text, path.stem, str(path))
 
 
@@ -90,18 +95,21 @@ def checked(plan: Plan) -> Plan:
     Raises:
         ThermedgeError: Naming the one that does not.
     """
+    wrong_ms = next((ms for ms in plan.latencies_ms if not 0 <= ms < math.inf), None)
     limits: dict[str, bool] = {
         f"max_frames is {plan.max_frames}, expected 0 or more": plan.max_frames >= 0,
         f"skip_frames is {plan.skip_frames}, expected 1 or more": (
             plan.kind != "reset" or plan.skip_frames >= 1
         ),
         f"burn_in_frames is {plan.burn_in_frames}, expected 0 or more": plan.burn_in_frames >= 0,
-        f"rate_hz is {plan.rate_hz:g}, expected 0 or more": plan.rate_hz >= 0,
+        f"rate_hz is {plan.rate_hz:g}, expected a finite number from 0 up": (
+            0 <= plan.rate_hz < math.inf
+        ),
         f"eao_lengths is {plan.eao_lengths}, expected lowest and highest": (
             not plan.eao_lengths
             or (len(plan.eao_lengths) == 2 and 2 <= plan.eao_lengths[0] <= plan.eao_lengths[1])
         ),
-        "latencies_ms holds a number below 0": all(ms >= 0 for ms in plan.latencies_ms),
+        f"latencies_ms holds {wrong_ms}, expected finite numbers from 0 up": wrong_ms is None,
     }
     for problem, is_met in limits.items():
         if not is_met:

@@ -142,4 +142,7 @@ def _of_table(lines: list[str]) -> list[float]:
         return [float(line) for line in lines]
     place = table[0].index(column)
     event = table[0].index("event") if "event" in table[0] else None
+    for number, row in enumerate(table[1:], 1):
+        if len(row) < len(table[0]):
+            raise ValueError(f"row {number} has {len(row)} cells, expected {len(table[0])}")
     return [float(row[place]) for row in table[1:] if event is None or row[event] != "start"]

@@ -221,9 +221,10 @@ def _losses(group: Group) -> list[Block]:
 
 
 def _put_right(row: Average) -> list[str]:
+    forms = {name: ".1%" if name == "no_overlap" else ".3f" for name in WHAT_IFS}
     return [
-        f"{row.what_if[name]:.1%}" if name == "no_overlap" else f"{row.what_if[name]:.3f}"
-        for name in WHAT_IFS
+        "-" if math.isnan(row.what_if[name]) else format(row.what_if[name], form)
+        for name, form in forms.items()
     ]
 
 

@@ -167,16 +167,15 @@ def _part_errors(
     frame_px: tuple[int, int] | None,
 ) -> FrameErrors:
     part = slice(start, start + len(boxes))
-    visible = None if sequence.visible is None else sequence.visible[part]
-    first = metrics.measure(
-        boxes, sequence.truth[part], conventions, frame_px=frame_px, visible=visible
+    second, visible = sequence.second_truth, sequence.visible
+    return metrics.measure(
+        boxes,
+        sequence.truth[part],
+        conventions,
+        second_truth=None if second is None else second[part],
+        frame_px=frame_px,
+        visible=None if visible is None else visible[part],
     )
-    if sequence.second_truth is None:
-        return first
-    second = metrics.measure(
-        boxes, sequence.second_truth[part], conventions, frame_px=frame_px, visible=visible
-    )
-    return metrics.better_of(first, second)
 
 
 def scored(

@@ -103,6 +103,11 @@ def build(
         if groups[-1].num_unlabelled:
             count = f"{groups[-1].num_unlabelled} of {len(data.sequences)}"
             notes.append(f"{groups[-1].name}: {count} sequences without any label")
+        if plan.eao_lengths and groups[-1].lengths is None:
+            notes.append(
+                f"{groups[-1].name}: no EAO, which needs runs of {plan.eao_lengths[1]} frames: "
+                f"they end after {plan.max_frames}"
+            )
     return Scoreboard(plan, groups, conditions or {}, notes)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from thermedge.errors import SourceError
 from thermedge.evaluation import reset, what_if
 from thermedge.evaluation.datasets.layout import DataSet
 from thermedge.evaluation.metrics import (
@@ -21,7 +22,7 @@ from thermedge.evaluation.metrics import (
 )
 from thermedge.evaluation.plan import Plan
 from thermedge.evaluation.results import Result
-from thermedge.evaluation.run import frame_errors
+from thermedge.evaluation.run import end_of, frame_errors
 from thermedge.evaluation.sequences import Sequence, frame_size
 
 _RESAMPLES = 2000
@@ -90,10 +91,22 @@ MEASURES = {
 def of_sequence(
     result: Result, sequence: Sequence, conventions: Conventions, plan: Plan
 ) -> SequenceScore:
-    """Score one result."""
+    """Score one result.
+
+    Where boxes have to be cut to a frame whose size can't be read, the sequence counts as one
+    whose tracker threw at once.
+    """
+    size = None
+    if conventions.bounded and result.rows:
+        try:
+            size = frame_size(sequence)
+        except SourceError as error:
+            threw = result.error or f"SourceError: {error.problem}"
+            result = replace(result, rows=(), error=threw)
+    if size is None:  # there is nothing to cut
+        conventions = replace(conventions, bounded=False)
     if plan.kind == "reset":
-        return _of_resets(result, sequence, conventions, plan)
-    size = frame_size(sequence) if conventions.bounded else None
+        return _of_resets(result, sequence, plan, size)
 
     def errors(of: Result) -> FrameErrors:
         return frame_errors(of, sequence, conventions, max_frames=plan.max_frames, frame_px=size)
@@ -134,9 +147,8 @@ def _measures(found: Score) -> dict[str, float]:
 
 
 def _of_resets(
-    result: Result, sequence: Sequence, conventions: Conventions, plan: Plan
+    result: Result, sequence: Sequence, plan: Plan, size: tuple[int, int] | None
 ) -> SequenceScore:
-    size = frame_size(sequence) if conventions.bounded else None
     found = reset.scored(result, sequence, plan, frame_px=size)
     return SequenceScore(
         sequence.name,
@@ -221,13 +233,22 @@ def difference(
 
 
 def eao_lengths(data: DataSet, plan: Plan) -> tuple[int, int] | None:
-    """Return the interval of lengths of the EAO: the protocol's, or the data set's own."""
+    """Return the interval of lengths of the EAO: the protocol's, or that of the data set's runs.
+
+    None where there is no EAO: in other protocols, without labels, and where all runs end
+    before the protocol's longest length, of which failures alone would tell then.
+    """
     if plan.kind != "reset":
         return None
     if plan.eao_lengths:
         low, high = plan.eao_lengths
-        return low, high
-    return reset.typical_lengths([len(sequence) for sequence in data.sequences])
+        return None if 0 < plan.max_frames < high else (low, high)
+    lengths = [
+        end_of(sequence, sequence.start, plan.max_frames) - sequence.start
+        for sequence in data.sequences
+        if sequence.start is not None
+    ]
+    return reset.typical_lengths(lengths) if lengths else None
 
 
 def _draws(count: int) -> NDArray[np.int64]:
@@ -250,9 +271,14 @@ def _eao(kept: list[SequenceScore], lengths: tuple[int, int], draws: NDArray[np.
 def _mean_what_ifs(kept: list[SequenceScore], weights: Floats) -> dict[str, float]:
     names = kept[0].what_if if kept else ()
     return {
-        name: float(np.average([found.what_if[name] for found in kept], weights=weights))
+        name: _known_mean(np.array([found.what_if[name] for found in kept]), weights)
         for name in names
     }
+
+
+def _known_mean(values: Floats, weights: Floats) -> float:
+    known = ~np.isnan(values)
+    return float(np.average(values[known], weights=weights[known])) if known.any() else math.nan
 
 
 def _mean_curves(kept: list[SequenceScore], weights: Floats) -> dict[str, Floats]:

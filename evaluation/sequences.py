@@ -91,12 +91,14 @@ class Sequence:
 
 
 def frame_size(sequence: Sequence) -> tuple[int, int]:
-    """Return (width, height) px of a sequence's frames: as labelled, else from its first one.
+    """Return (width, height) px of a sequence's frames: as labelled, else as recorded.
+
+    The frame that is looked at is the first that a tracker sees: earlier ones may be broken.
 
     Raises:
         SourceError: The recording can't be read.
     """
     if sequence.frame_px is not None:
         return sequence.frame_px
-    with closing(sequence.frames.open(0, None)) as frames:
+    with closing(sequence.frames.open(sequence.start or 0, None)) as frames:
         return frames.width_px, frames.height_px

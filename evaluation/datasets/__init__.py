@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import cast
 
@@ -47,6 +48,21 @@ def read(folder: Path, layout: str = "auto") -> DataSet:
         raise DatasetError(f"{folder} {what}.", "Give the folder of a data set.")
     chosen = _detected(folder) if layout == "auto" else _load(layout)
     return DataSet(chosen, tuple(_checked(chosen.read(folder), folder, chosen)))
+
+
+def check_names(data_sets: Iterable[DataSet]) -> None:
+    """Refuse data sets of one name: their results are kept and averaged by it.
+
+    Raises:
+        DatasetError: Two share their last two folders.
+    """
+    names = [data_set.sequences[0].group for data_set in data_sets]
+    double = sorted({name for name in names if names.count(name) > 1})
+    if double:
+        raise DatasetError(
+            f"Two data sets are called {double[0]!r} by their last two folders.",
+            "Run them one by one, thermedge evaluate with another --out each.",
+        )
 
 
 def _detected(folder: Path) -> Layout:

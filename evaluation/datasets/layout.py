@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -48,7 +49,7 @@ def with_conventions(data: DataSet, changes: list[str]) -> DataSet:
         changes: Texts KEY=VALUE with the fields of Conventions, as `invalid_truth=skip`.
 
     Raises:
-        ThermedgeError: A key or a value is unknown.
+        ThermedgeError: A key or a value is unknown, or a number is not finite.
     """
     values = to_mapping(data.layout.conventions)
     for change in changes:
@@ -61,6 +62,9 @@ def with_conventions(data: DataSet, changes: list[str]) -> DataSet:
         values[key.strip()] = _toml_value(text.strip())
     try:
         conventions = from_mapping(Conventions, values)
+        for key, value in values.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise RecordError(f"{key} is {value}, expected a finite number")
     except RecordError as error:
         raise ThermedgeError(
             f"A convention is wrong: {error}.", f"Choose a key of {', '.join(values)}."

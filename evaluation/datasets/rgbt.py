@@ -1,7 +1,8 @@
 """GTOT, RGBT210/RGBT234, LasHeR and VTUAV: a thermal and a visible recording each.
 
 Only the thermal recording is shown to the tracker. Benchmarks whose two recordings are not
-exactly aligned count, frame by frame, the truth that is met better (MPR, MSR).
+exactly aligned count, frame by frame, the truth that is met better (MPR, MSR); a box without
+area is as far off as its middle.
 
 Source: the Python package that reproduces the authors' numbers (opacity-black/RGBT_toolkit,
 read at its commit 16b3f7c); VTUAV's label spacing is unconfirmed.
@@ -165,6 +166,7 @@ GTOT = Layout(
     fits=lambda folder: bool(_folders(folder, "groundTruth_i.txt")),
     read=_gtot,
     conventions=Conventions(
+        invalid_prediction="kept",
         precision_px=5.0,
         precision_step_px=0.5,
         precision_within="<",
@@ -177,7 +179,7 @@ RGBT234 = Layout(
     expected=_RGBT234_FORM,
     fits=lambda folder: bool(_pairs(folder)) and not _is_lasher(folder),
     read=_rgbt234,
-    conventions=Conventions(),
+    conventions=Conventions(invalid_prediction="kept"),
 )
 LASHER = Layout(
     name="lasher", expected=_LASHER_FORM, fits=_is_lasher, read=_lasher, conventions=OTB
@@ -187,5 +189,5 @@ VTUAV = Layout(
     expected=_VTUAV_FORM,
     fits=lambda folder: bool(_folders(folder, "ir.txt")),
     read=_vtuav,
-    conventions=Conventions(),
+    conventions=Conventions(invalid_prediction="kept"),
 )

@@ -1,5 +1,6 @@
 """Facts about `thermedge bench`."""
 
+import shutil
 from pathlib import Path
 
 import cv2
@@ -7,6 +8,9 @@ import numpy as np
 import pytest
 
 from thermedge.commands import bench, main
+from thermedge.evaluation import loop_cost
+
+SHORT = "synthetic:frames=20,size=320x256"  # ends in the warm-up
 
 
 @pytest.fixture
@@ -76,6 +80,32 @@ def test_a_tracker_that_throws_tells_by_the_exit_status(
     out = capsys.readouterr().out
     assert "threw: set/val/clip: static: SourceError" in out
     assert "1, 1 threw" in out
+
+
+def test_data_sets_of_one_name_are_refused(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(data, tmp_path / "again" / "set" / "val")
+    folders = ["--data", str(data), "--data", str(tmp_path / "again" / "set" / "val")]
+    assert main(["bench", *folders, "--peer", "static"]) == 2
+    assert "Two data sets are called 'set/val'" in capsys.readouterr().err
+
+
+def test_a_loop_that_followed_nothing_is_told_and_the_rest_goes_on(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(loop_cost.measure, "__kwdefaults__", {"backend": "auto", "scene": SHORT})
+    bench = ["bench", "--only", "accuracy", "--data", str(data), "--peer", "static"]
+    assert main([*bench, "--backend", "ort"]) == 0
+    out = capsys.readouterr().out
+    assert "no cost of the loop: default followed the target in none of the frames" in out
+
+
+def test_the_help_tells_the_peers_of_both_halves(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["bench", "--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert "default: kcf for accuracy, all that this OpenCV has for time" in told
 
 
 def test_a_missing_peer_says_how_to_get_it(

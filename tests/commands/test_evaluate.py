@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from thermedge.commands import main
+from thermedge.runtime import engines
 
 BOX = "10,8,8,6\n"
 
@@ -202,6 +203,11 @@ def test_restarts_are_run_by_their_protocol(evaluate: Callable[..., int], tmp_pa
         (["--shard", "3/2"], "The shard is '3/2'"),
         (["--results", "nowhere"], "The results nowhere are not a folder"),
         (["--protocol", "real_time", "--latency", "none.csv"], "none.csv can't be read"),
+        (["--protocol", "real_time", "--rate", "inf"], "rate_hz is inf"),
+        (["--convention", "precision_px=inf"], "precision_px is inf"),
+        (["--merge", "nowhere"], "The results to merge nowhere are not a folder"),
+        (["--results", "static=."], "Two trackers are called 'static'"),
+        (["--results", "A=.", "--results", "A=."], "Two trackers are called 'A'"),
     ],
 )
 def test_what_can_not_be_is_refused_before_anything_runs(
@@ -224,6 +230,46 @@ def test_other_settings_do_not_mix_with_kept_results(
     evaluate()
     assert evaluate("--max-frames", "2") == 2
     assert "holds results with protocol" in capsys.readouterr().err
+
+
+def test_results_of_another_engine_are_not_gone_on_with(
+    evaluate: Callable[..., int],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pytest.importorskip("openvino")
+    assert evaluate("--max-frames", "2", peer="") == 0
+    monkeypatch.setattr(engines, "find_spec", lambda name: None)
+    assert evaluate("--max-frames", "2", peer="") == 2
+    assert "holds results with backend 'openvino', now it is 'ort'" in capsys.readouterr().err
+
+
+def test_a_clip_whose_first_picture_is_broken_is_an_error_of_that_clip(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    vot = tmp_path / "vot"
+    for name in ("a", "b"):
+        (vot / name / "ir").mkdir(parents=True)
+        for number in range(4):
+            picture = np.full((24, 32), 50, np.uint8)
+            assert cv2.imwrite(str(vot / name / "ir" / f"{number}.png"), picture)
+        (vot / name / "groundtruth.txt").write_text(BOX * 4)
+    (vot / "list.txt").write_text("a\nb\n")
+    (vot / "b" / "ir" / "0.png").write_bytes(b"no picture")
+    (tmp_path / "dimp").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / "dimp" / f"{name}.txt").write_text(BOX * 4)
+    common = ["evaluate", "--data", str(vot), "--out", str(tmp_path / "out"), "--json"]
+    assert main([*common, "--peer", "static"]) == 1
+    (group,) = json.loads(capsys.readouterr().out)["groups"]
+    assert group["trackers"][0]["scored"] == 2
+    assert group["trackers"][0]["sequences"]["a"]["failures"] == 0
+    assert group["trackers"][0]["sequences"]["b"]["failures"] == 1
+    one_pass = ["--protocol", "one_pass", "--results", str(tmp_path / "dimp")]
+    assert main([*common, *one_pass]) == 1
+    values = json.loads(capsys.readouterr().out)
+    assert len(values["errors"]) == 1
+    assert "/vot/b: dimp: SourceError" in values["errors"][0]
 
 
 def test_data_sets_of_one_name_or_of_two_protocols_are_refused(

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from thermedge.errors import DatasetError
+from thermedge.errors import DatasetError, ThermedgeError
 from thermedge.evaluation import foreign
 from thermedge.evaluation.foreign import Foreign
 from thermedge.evaluation.sequences import Sequence
@@ -145,3 +145,17 @@ def test_results_are_named_or_take_their_folders_name(tmp_path: Path) -> None:
     assert foreign.parse_named(str(tmp_path / "dimp")).name == "dimp"
     with pytest.raises(DatasetError, match="are not a folder"):
         foreign.parse_named(f"x={tmp_path / 'none'}")
+
+
+def test_each_tracker_has_a_name_of_its_own(tmp_path: Path) -> None:
+    folders = [tmp_path / name / "results" for name in ("siamrpn", "dimp")]
+    for folder in folders:
+        folder.mkdir(parents=True)
+    one, other = (foreign.parse_named(str(folder)) for folder in folders)
+    foreign.check_names([one], taken=["default"])
+    with pytest.raises(ThermedgeError, match="Two trackers are called 'results'") as caught:
+        foreign.check_names([one, other], taken=[])
+    assert "NAME=FOLDER" in caught.value.remedy
+    named = foreign.parse_named(f"csrt-round={folders[0]}")
+    with pytest.raises(ThermedgeError, match="Two trackers are called 'csrt-round'"):
+        foreign.check_names([named], taken=["csrt", "csrt-round"])

@@ -76,7 +76,8 @@ def slow_errors(
             if conventions.invalid_truth == "hit":
                 found.append((-1.0, -1.0, -1.0))
             continue
-        if not np.isfinite(box).all():
+        is_miss = conventions.invalid_prediction == "miss" and not usable
+        if is_miss or not np.isfinite(box).all():
             found.append((0.0, math.inf, math.inf))
             continue
         one, other = covered(box), covered(meant)
@@ -96,7 +97,7 @@ def slow_errors(
 @given(
     pairs(),
     st.sampled_from(["kept", "replaced", "skipped"]),
-    st.sampled_from(["miss", "repeat"]),
+    st.sampled_from(["miss", "kept", "repeat"]),
     st.sampled_from(["skip", "hit"]),
     st.sampled_from(["has_area", "all_positive"]),
 )
@@ -183,6 +184,15 @@ def test_a_repeated_prediction_is_the_last_usable_one() -> None:
     assert metrics.repeated(boxes).tolist() == kept.tolist()
 
 
+def test_a_box_without_area_is_a_miss_or_as_far_off_as_its_middle() -> None:
+    point, truth = rows((12, 12, 0, 0)), rows((10, 10, 4, 4))
+    missed = metrics.measure(point, truth, replace(KEPT, invalid_prediction="miss"))
+    assert parts(missed) == [[0.0], [math.inf], [math.inf]]
+    assert metrics.score(missed).precision_at == 0
+    kept = metrics.measure(point, truth, replace(KEPT, invalid_prediction="kept"))
+    assert parts(kept) == [[0.0], [0.0], [0.0]]
+
+
 def test_without_frames_every_number_is_nan() -> None:
     found = metrics.score(metrics.measure(rows(), rows()))
     assert found.frames == 0
@@ -224,6 +234,14 @@ def test_the_better_of_two_truths_is_chosen_frame_by_frame() -> None:
     other = FrameErrors(np.array([0.2, 0.4]), np.array([4.0, 2.0]), np.array([0.1, 0.2]))
     best = metrics.better_of(one, other)
     assert parts(best) == [[0.5, 0.4], [3.0, 2.0], [0.1, 0.2]]
+
+
+def test_a_missing_truth_leaves_its_frame_to_the_other_one() -> None:
+    nothing, known = of([-1.0] * 2, [-1.0] * 2), of([-1.0, 0.5], [-1.0, 3.0])
+    nothing.relative_error[:] = -1
+    known.relative_error[0] = -1
+    for best in (metrics.better_of(nothing, known), metrics.better_of(known, nothing)):
+        assert parts(best) == [[-1.0, 0.5], [-1.0, 3.0], [-1.0, 0.03]]
 
 
 @quick

@@ -1,5 +1,6 @@
 """Facts about protocols."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -74,6 +75,21 @@ def test_an_unknown_name_is_refused_with_the_shipped_ones(tmp_path: Path) -> Non
         plan.read(str(tmp_path / "none.toml"))
 
 
-def test_negative_latencies_are_refused() -> None:
-    with pytest.raises(ThermedgeError, match="latencies_ms holds a number below 0"):
-        plan.checked(replace(plan.read("real_time"), latencies_ms=(3.0, -1.0)))
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_bytes(b'version = 1\nsummary = "\xff"\n')
+    with pytest.raises(ThermedgeError, match=r"mine\.toml is no UTF-8 text") as caught:
+        plan.read(str(path))
+    assert "UTF-8" in caught.value.remedy
+
+
+@pytest.mark.parametrize("latency_ms", [-1.0, math.inf, math.nan])
+def test_latencies_are_finite_and_not_negative(latency_ms: float) -> None:
+    with pytest.raises(ThermedgeError, match=f"latencies_ms holds {latency_ms}, expected finite"):
+        plan.checked(replace(plan.read("real_time"), latencies_ms=(3.0, latency_ms)))
+
+
+@pytest.mark.parametrize("rate_hz", [math.inf, math.nan])
+def test_a_rate_is_finite(rate_hz: float) -> None:
+    with pytest.raises(ThermedgeError, match=f"rate_hz is {rate_hz:g}, expected a finite number"):
+        plan.checked(replace(plan.read("real_time"), rate_hz=rate_hz))

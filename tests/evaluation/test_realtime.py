@@ -157,6 +157,8 @@ def test_latencies_are_read_in_any_form_that_a_board_writes(tmp_path: Path, text
         ('{"frame": 1}\n', "holds no latencies"),
         ("", "holds no latency above 0 ms"),
         ("0\n0\n", "holds no latency above 0 ms"),
+        ("frame,latency_ms\n1,12.5\n2", "row 2 has 1 cells, expected 2"),
+        ("frame,ms,event\n0,9,start\n1,12.5,tracked\n2,8\n", "row 3 has 2 cells, expected 3"),
     ],
 )
 def test_a_file_without_latencies_is_refused(tmp_path: Path, text: str, complaint: str) -> None:

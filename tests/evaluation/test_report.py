@@ -82,6 +82,17 @@ def test_the_markdown_tells_everything_but_the_plots(board: Callable[..., Scoreb
         assert piece in text, piece
 
 
+def test_what_is_unknown_of_a_score_is_a_dash(board: Callable[..., Scoreboard]) -> None:
+    built = board()
+    ours, csrt = built.groups[0].standings
+    unknown = dict.fromkeys(ours.average.what_if, math.nan)
+    ours = replace(ours, average=replace(ours.average, what_if=unknown))
+    group = replace(built.groups[0], standings=[ours, csrt])
+    text = to_markdown(report.report(replace(built, groups=[group])))
+    assert "| ours | 0.952 | - | - | - | - |" in text
+    assert "nan" not in text
+
+
 def test_the_files_are_written_with_plots_in_the_html(
     board: Callable[..., Scoreboard], tmp_path: Path
 ) -> None:

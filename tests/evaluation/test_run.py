@@ -107,6 +107,31 @@ def test_the_truth_of_a_second_camera_counts_where_it_is_met_better(
     assert run.frame_errors(result, sequence, Conventions()).iou.tolist() == [1.0, 1.0]
 
 
+@pytest.mark.parametrize("invalid_truth", ["skip", "hit"])
+def test_a_frame_that_one_camera_labels_counts_with_that_label(
+    make_sequence: Make, make_result: Callable[..., Result], invalid_truth: Any
+) -> None:
+    # One frame is labelled by both, one by each, and one by none.
+    first, second = [BOX, BOX, NAN, NAN], [BOX, NAN, BOX, NAN]
+    sequence = make_sequence(first, second_truth=np.array(second))
+    errors = run.frame_errors(
+        make_result([BOX, (30, 10, 8, 6), BOX, BOX]),
+        sequence,
+        Conventions(invalid_truth=invalid_truth),
+    )
+    unlabelled = [-1.0] if invalid_truth == "hit" else []
+    assert errors.iou.tolist() == [1.0, 0.0, 1.0, *unlabelled]
+    assert errors.error_px.tolist() == [0.0, 20.0, 0.0, *unlabelled]
+    assert errors.relative_error.tolist() == [0.0, 2.5, 0.0, *unlabelled]
+
+
+def test_cameras_may_label_different_numbers_of_frames(
+    make_sequence: Make, make_result: Callable[..., Result]
+) -> None:
+    sequence = make_sequence([BOX, BOX, BOX], second_truth=np.array([BOX, NAN, BOX]))
+    assert run.scored(make_result([BOX] * 3), sequence, Conventions()).frames == 3
+
+
 def test_hidden_frames_are_counted_from_the_start_of_the_sequence(
     make_sequence: Make, make_result: Callable[..., Result]
 ) -> None:

@@ -116,6 +116,15 @@ def test_a_recording_that_ends_before_its_labels_is_noted_once(
     assert build([OURS], plan=short).notes == ["made/up: 1 of 3 sequences without any label"]
 
 
+def test_runs_too_short_for_the_protocols_eao_are_noted(build: Any) -> None:
+    short = replace(plan.read("vot2016_reset"), max_frames=3)
+    board = build([OURS], plan=short)
+    assert "made/up: no EAO, which needs runs of 371 frames: they end after 3" in board.notes
+    (ours,) = board.groups[0].standings
+    assert set(ours.average.measures) == {"accuracy", "failures"}
+    assert not build([OURS], plan=replace(short, max_frames=371)).notes[1:]
+
+
 def test_results_of_other_toolkits_stand_beside_ours(build: Any, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("10,10,8,6\n" * 5)
     board = build([OURS], foreign=[Foreign("dimp", tmp_path)])

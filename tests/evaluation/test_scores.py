@@ -2,12 +2,15 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
+from typing import NoReturn
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from thermedge.errors import SourceError
 from thermedge.evaluation import plan, reset, scores
 from thermedge.evaluation.datasets.got10k import GOT10K
 from thermedge.evaluation.datasets.layout import DataSet
@@ -158,3 +161,56 @@ def test_the_lengths_are_the_protocols_where_it_names_them(make_sequence: Make) 
     data = DataSet(VOT, (make_sequence([BOX]),))
     assert scores.eao_lengths(data, plan.read("vot2016_reset")) == (108, 371)
     assert scores.eao_lengths(data, SHORT) is None
+
+
+def test_the_lengths_are_those_of_the_runs_and_not_of_the_recordings(make_sequence: Make) -> None:
+    nothing = (NAN,) * 4
+    data = DataSet(VOT, (make_sequence([nothing] * 10 + [BOX] * 30), make_sequence([nothing] * 90)))
+    reset_plan = plan.read("vot_reset")
+    assert scores.eao_lengths(data, reset_plan) == (2, 30)
+    assert scores.eao_lengths(data, replace(reset_plan, max_frames=20)) == (2, 20)
+    unlabelled = DataSet(VOT, (make_sequence([nothing] * 9),))
+    assert scores.eao_lengths(unlabelled, reset_plan) is None
+
+
+def test_runs_that_end_before_the_protocols_lengths_have_no_eao(make_sequence: Make) -> None:
+    data = DataSet(VOT, (make_sequence([BOX] * 400),))
+    vot2016 = plan.read("vot2016_reset")
+    assert scores.eao_lengths(data, replace(vot2016, max_frames=370)) is None
+    assert scores.eao_lengths(data, replace(vot2016, max_frames=371)) == (108, 371)
+
+
+def test_an_average_leaves_out_what_is_unknown_of_a_sequence() -> None:
+    known = [score(0.5, what_if={"no_overlap": value}) for value in (0.2, NAN, 0.4)]
+    assert average("t", "g", known).what_if["no_overlap"] == pytest.approx(0.3)
+    none = average("t", "g", [score(0.5, what_if={"no_overlap": NAN})])
+    assert math.isnan(none.what_if["no_overlap"])
+
+
+class Unreadable:
+    """The frames of a recording whose pictures are broken."""
+
+    def open(self, start_frame: int, rate_hz: float | None) -> NoReturn:
+        raise SourceError("The picture is damaged.", "Copy it again.")
+
+
+@pytest.mark.parametrize("protocol", ["short", "vot_reset"])
+@pytest.mark.parametrize("threw", ["", "RuntimeError: no"])
+def test_a_clip_whose_frames_have_no_known_size_is_missed_altogether(
+    make_sequence: Make, make_result: Callable[..., Result], protocol: str, threw: str
+) -> None:
+    sequence = replace(make_sequence([BOX] * 5), frames=Unreadable())
+    bounded, chosen = Conventions(bounded=True), plan.read(protocol)
+    result = make_result([BOX] * 5, error=threw)
+    found = scores.of_sequence(result, sequence, bounded, chosen)
+    assert found.error == (threw or "SourceError: The picture is damaged.")
+    assert found.is_scored
+    if protocol == "short":
+        assert found.measures["success_auc"] == 0
+    else:
+        assert found.measures["failures"] == 1
+    # Without a box there is nothing to cut.
+    crashed = make_result([], error="TargetError: no")
+    assert scores.of_sequence(crashed, sequence, bounded, chosen).error == "TargetError: no"
+    unlabelled = replace(make_sequence([(NAN,) * 4]), frames=Unreadable())
+    assert scores.of_sequence(make_result([]), unlabelled, bounded, chosen).error == ""

@@ -3,6 +3,7 @@
 import math
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from thermedge.evaluation.sequences import Recording, Sequence, frame_size
@@ -50,3 +51,12 @@ def test_the_frame_size_is_as_labelled_or_as_recorded(
 ) -> None:
     assert frame_size(make_sequence([NAN], frame_px=(640, 512))) == (640, 512)
     assert frame_size(make_sequence([NAN])) == (64, 48)
+
+
+def test_the_frame_size_is_told_by_the_first_frame_that_a_tracker_sees(
+    tmp_path: Path, pictures: Callable[..., Path], make_sequence: Callable[..., Sequence]
+) -> None:
+    folder = pictures(tmp_path / "clip", 3)
+    (folder / "0001.png").write_bytes(b"no picture")
+    late = make_sequence([NAN, (3, 4, 5, 6), (3, 4, 5, 6)])
+    assert frame_size(replace(late, frames=Recording(folder))) == (32, 24)

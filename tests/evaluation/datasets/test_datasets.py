@@ -66,3 +66,10 @@ def test_the_recordings_beside_the_checkout_are_in_the_plain_form(shared: Path) 
     assert {one.group for one in data.sequences} == {"drone_ir/val"}
     labelled = [one for one in data.sequences if one.start is not None]
     assert (len(data.sequences), len(labelled)) == (28, 27)
+
+
+def test_data_sets_of_one_name_are_refused(plain: Callable[..., Path]) -> None:
+    read = [datasets.read(plain({"clip": 2}, f"{day}/set/val")) for day in ("monday", "tuesday")]
+    datasets.check_names(read[:1])
+    with pytest.raises(DatasetError, match="Two data sets are called 'set/val'"):
+        datasets.check_names(read)

@@ -53,6 +53,8 @@ def test_conventions_can_be_chosen_one_by_one() -> None:
         ("bounded=yes", "bounded is 'yes', expected bool"),
         ("invalid_truth=miss", "invalid_truth is 'miss', expected one of"),
         ("precision_px=", "precision_px is '', expected float"),
+        ("precision_px=inf", "precision_px is inf, expected a finite number"),
+        ("precision_step_px=nan", "precision_step_px is nan, expected a finite number"),
     ],
 )
 def test_a_convention_that_can_not_be_is_refused(change: str, complaint: str) -> None:

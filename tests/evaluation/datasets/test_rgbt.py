@@ -32,6 +32,7 @@ def test_gtot_gives_corners_separated_by_blanks(
     assert sequence.second_truth is not None
     assert sequence.second_truth.tolist() == [[11, 20, 4, 6]] * 2
     assert data.layout.conventions.precision_px == 5
+    assert data.layout.conventions.invalid_prediction == "kept"
 
 
 def test_rgbt234_has_a_truth_per_camera_and_attributes_per_set(
@@ -47,6 +48,7 @@ def test_rgbt234_has_a_truth_per_camera_and_attributes_per_set(
     data = datasets.read(tmp_path)
     rain, baby = data.sequences
     assert data.layout.name == "rgbt234"
+    assert data.layout.conventions.invalid_prediction == "kept"
     assert (rain.attributes, baby.attributes) == ((), ("TC",))
     assert rain.second_truth is not None
     assert (rain.truth[0, 0], rain.second_truth[0, 0]) == (3, 4)
