@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,8 +25,9 @@ examples:
 
 The board makes its Python environment beside the running one, builds the engine, runs
 the self-test, and only then switches. A release that fails its self-test or does not start
-leaves the one before running. Packages that are there already are not copied again; without
---wheelhouse the board keeps those of its running release.
+leaves the one before running; where none ran before, it stays, and the board counts as failed
+until it starts. Packages that are there already are not copied again; without --wheelhouse the
+board keeps those of its running release.
 
 exit status: 0 all boards run it; 1 one failed, later batches were not begun; 2 bad arguments
 """
@@ -102,27 +104,40 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _write_playbook(args: argparse.Namespace) -> int:
-    """Write the Ansible example with its payload, and print how it is run."""
-    from importlib.resources import files
+    """Write the Ansible example with its payload, whole or not at all; print how it is run."""
+    import shutil
 
     from thermedge.errors import BoardError
 
     folder: Path = args.ansible
     if args.hosts:
         raise BoardError("--ansible and hosts do not go together.", "Name hosts in the inventory.")
+    if os.path.lexists(folder):
+        raise BoardError(f"{folder} exists already.", "Name a folder that does not exist.")
+    draft = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(draft, ignore_errors=True)
     try:
-        folder.mkdir(parents=True)
+        draft.mkdir(parents=True)
+        _fill_playbook(args, draft)
+        draft.rename(folder)
     except OSError as error:
         raise BoardError(
-            f"{folder} can't be made: {error.strerror}.", "Name a folder that does not exist."
+            f"{folder} can't be made: {error.strerror}.", "Make room, or name another folder."
         ) from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    print(f"ansible-playbook -i {folder / 'inventory.ini'} {folder / 'deploy.yml'}")
+    return 0
+
+
+def _fill_playbook(args: argparse.Namespace, folder: Path) -> None:
+    from importlib.resources import files
+
     _say("", f"release {_payload(args, folder / 'payload')}")
     examples = files("thermedge.flashing").joinpath("ansible")
     for name, target in (("deploy.yml",) * 2, ("inventory.example.ini", "inventory.ini")):
         text = examples.joinpath(name).read_text(encoding="utf-8")
         (folder / target).write_text(text, encoding="utf-8")
-    print(f"ansible-playbook -i {folder / 'inventory.ini'} {folder / 'deploy.yml'}")
-    return 0
 
 
 def _payload(args: argparse.Namespace, folder: Path) -> str:

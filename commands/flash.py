@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 from thermedge.commands.options import add_payload
 
@@ -281,13 +282,21 @@ def _execute(args: argparse.Namespace, subject: Planned, results: list[Result]) 
         return status
     go_on = {step.name: _again(args, plan, "--from", step.name) for step in plan.steps}
     folder = journal.new_folder(args.logs, args.board)
+    talk = cast(IO[str], _Talk())
     with (
         journal.Journal(folder, plan, results, go_on=go_on) as log,
-        _Progress(verbose=args.verbose) as progress,
+        _Progress(talk, verbose=args.verbose) as progress,
     ):
         outcome = execute.run(plan, log, actions=_actions(plan), tell=progress.tell)
         archive = log.pack()
-    return _conclude(plan, log, outcome, archive)
+    status = _conclude(plan, log, outcome, archive, talk)
+    if log.lost:
+        print(
+            f"The log is not whole, {log.folder} could not be written: {log.lost}.\n"
+            "fix: Make room there before the next flash, or name another folder: --logs FOLDER",
+            file=talk,
+        )
+    return status
 
 
 def _actions(plan: Plan) -> dict[str, Callable[[], None]]:
@@ -306,11 +315,13 @@ def _actions(plan: Plan) -> dict[str, Callable[[], None]]:
     }
 
 
-def _conclude(plan: Plan, log: Journal, outcome: Outcome, archive: Path) -> int:
+def _conclude(
+    plan: Plan, log: Journal, outcome: Outcome, archive: Path | None, talk: IO[str]
+) -> int:
     from thermedge.commands import INTERRUPTED
 
     def say(text: str) -> None:
-        print(text, file=sys.stderr)
+        print(text, file=talk)
 
     if outcome.state == "done":
         say(f"Done. Log: {log.folder}")
@@ -324,17 +335,51 @@ def _conclude(plan: Plan, log: Journal, outcome: Outcome, archive: Path) -> int:
         say(f"fix: Look for the first error in {log.folder / 'output.log'}.")
     if outcome.step == "flash" and plan.is_flashing:
         say("The board may not start: cycle its power, and enter recovery again.")
-    say(f"Go on with: {log.go_on_with()}\nLog to send along: {archive}")
+    say(f"Go on with: {log.go_on_with()}\nLog to send along: {archive or log.folder}")
     return INTERRUPTED if outcome.state == "interrupted" else TOOL_FAILED
+
+
+class _Talk:
+    """Standard error, until writing to it fails; then all goes nowhere.
+
+    Whoever listened may go away, or the disk of what is told fill, while NVIDIA's programs
+    write the board. What began is finished all the same.
+    """
+
+    def __init__(self) -> None:
+        self._stream = sys.stderr or open(os.devnull, "w")  # noqa: SIM115 - for all that is told
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> None:
+        """Tell `text`, or let it go."""
+        try:
+            self._stream.write(text)
+        except OSError:
+            self._fall_silent()
+
+    def flush(self) -> None:
+        """Send what is told, or let it go."""
+        try:
+            self._stream.flush()
+        except OSError:
+            self._fall_silent()
+
+    def _fall_silent(self) -> None:
+        # The descriptor itself: Python flushes what is left once more while it exits.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self._stream.fileno())
+        os.close(nowhere)
 
 
 class _Progress:
     """What is seen while the programs run: a line that moves, or all lines in a file."""
 
-    def __init__(self, *, verbose: bool) -> None:
+    def __init__(self, talk: IO[str], *, verbose: bool) -> None:
         from rich.console import Console
 
-        self._console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+        self._console = Console(file=talk, highlight=False, markup=False, soft_wrap=True)
         self._moves = self._console.is_terminal and not verbose
         self._status = self._console.status("")
         self._step = ""

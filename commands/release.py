@@ -6,6 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 
+from thermedge.errors import BoardError
+
+_MOST_SOAK_S = 86400.0
 _EPILOG = """\
 on a board:
   thermedge release list                    what is installed, and which one runs
@@ -39,11 +42,23 @@ def add_soak(parser: argparse._ActionsContainer) -> None:
     """Declare --soak: how long a started service must live."""
     parser.add_argument(
         "--soak",
-        type=float,
+        type=_seconds,
         default=15.0,
         metavar="SECONDS",
         help="a release counts as started when its service lived so long; default: 15",
     )
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= _MOST_SOAK_S:
+        raise BoardError(
+            f"--soak {text} is no time.", f"Give seconds, from 0 to {_MOST_SOAK_S:.0f}."
+        )
+    return value
 
 
 def run(args: argparse.Namespace) -> int:

@@ -17,6 +17,8 @@ from pathlib import Path
 from thermedge.errors import BoardError, ThermedgeError
 from thermedge.flashing import payload, wheels
 from thermedge.flashing.layout import WHEELHOUSE
+from thermedge.flashing.release import NOT_STARTED
+from thermedge.flashing.service import JOURNAL
 from thermedge.flashing.ssh import Remote
 
 INCOMING = ".cache/thermedge/incoming"  # below the login's home
@@ -54,7 +56,7 @@ class Outcome:
     """How it went on one board."""
 
     host: str
-    version: str | None  # what runs there now; None: nobody knows
+    version: str | None  # what is current there now; None: nobody knows
     detail: str
     remedy: str = ""
     is_ok: bool = True
@@ -89,6 +91,9 @@ def deploy(remote: Remote, folder: Path, *, soak_s: float, tell: Callable[[str],
         soak_s: How long the started service must stay alive before it counts.
         tell: Called with the name of every step.
 
+    Returns:
+        Not ok where no release ran before and this one did not start either: it stays.
+
     Raises:
         BoardError: With what is to be done. The release that ran before runs on.
     """
@@ -104,8 +109,11 @@ def deploy(remote: Remote, folder: Path, *, soak_s: float, tell: Callable[[str],
     if done.returncode:
         raise remote.error(done)
     values = json.loads(done.stdout.strip().splitlines()[-1])
-    detail = f"{values['self_test']}; service: {values['service']}"
-    return Outcome(remote.host, values["version"], detail)
+    version, service = values["version"], values["service"]
+    if service.startswith(NOT_STARTED):
+        detail = f"{version} is installed, but its service was {service}"
+        return Outcome(remote.host, version, detail, JOURNAL, is_ok=False)
+    return Outcome(remote.host, version, f"{values['self_test']}; service: {service}")
 
 
 def roll_out(

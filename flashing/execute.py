@@ -64,7 +64,8 @@ def run(
 
     Args:
         actions: What to call for a step without a program, by the step's name.
-        tell: Is called with what happens: a step's summary, a line of a program, ...
+        tell: Is called with what happens: a step's summary, a line of a program, ... It must
+            not raise: that would end the program that writes the board.
 
     Raises:
         BoardError: Another flash runs in the same folder.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import tarfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -38,6 +39,9 @@ class StepState:
 class Journal:
     """The folder of one flash.
 
+    Once it is made, what can't be written is left out and `lost` says so: no log is worth a
+    board that is half written.
+
     Args:
         folder: Is made.
         go_on: The command that goes on from a step; what it holds is kept in writing.
@@ -50,6 +54,7 @@ class Journal:
         self, folder: Path, plan: Plan, results: Sequence[Result], *, go_on: dict[str, str]
     ) -> None:
         self.folder = folder
+        self.lost = ""  # why a part of it could not be written
         self._go_on = go_on
         self._plan = plan
         self.steps = [StepState(step.name) for step in plan.steps]
@@ -59,18 +64,19 @@ class Journal:
             self._write(PLAN, plan.as_mapping())
             self._write(PREFLIGHT, [asdict(result) for result in results])
             self._output: TextIO = (folder / OUTPUT).open("a", encoding="utf-8", buffering=1)
+            self._write(STATE, self._as_mapping())
         except OSError as error:
             raise BoardError(
                 f"The log can't be written to {folder}: {error.strerror}.",
                 "Name a folder that can be: --logs FOLDER",
             ) from error
-        self._write_state()
 
     def __enter__(self) -> Journal:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._output.close()
+        with self._losing():
+            self._output.close()
 
     def begin(self, name: str, argv: Iterable[str]) -> None:
         """Note that a step runs from now on."""
@@ -81,7 +87,8 @@ class Journal:
 
     def line(self, text: str) -> None:
         """Keep one line of a program."""
-        self._output.write(f"{now()} {text}\n")
+        with self._losing():
+            self._output.write(f"{now()} {text}\n")
 
     def end(
         self, name: str, state: State, *, status: int | None = None, failures: Iterable[str] = ()
@@ -102,19 +109,21 @@ class Journal:
         name = self.next_step()
         return None if name is None else self._go_on[name]
 
-    def pack(self) -> Path:
+    def pack(self) -> Path | None:
         """Pack the folder, with what NVIDIA's tools logged since it began, to send along.
 
         Returns:
-            The archive beside the folder.
+            The archive beside the folder; None: it can't be written.
         """
-        self._output.flush()
         archive = self.folder.with_name(f"{self.folder.name}.tar.gz")
-        with replacing(archive) as temporary, tarfile.open(temporary, "w:gz") as tar:
-            tar.add(self.folder, arcname=self.folder.name)
-            for path in self._vendor_logs():
-                tar.add(path, arcname=f"{self.folder.name}/vendor/{path.name}")
-        return archive
+        with self._losing():
+            self._output.flush()
+            with replacing(archive) as temporary, tarfile.open(temporary, "w:gz") as tar:
+                tar.add(self.folder, arcname=self.folder.name)
+                for path in self._vendor_logs():
+                    tar.add(path, arcname=f"{self.folder.name}/vendor/{path.name}")
+            return archive
+        return None
 
     def _vendor_logs(self) -> list[Path]:
         begun = datetime.fromisoformat(self._started).timestamp()
@@ -125,20 +134,31 @@ class Journal:
         return next(step for step in self.steps if step.name == name)
 
     def _write_state(self) -> None:
-        state: dict[str, Any] = {
+        with self._losing():
+            self._write(STATE, self._as_mapping())
+
+    def _as_mapping(self) -> dict[str, Any]:
+        return {
             "state": self._state(),
             "pid": os.getpid(),  # gone while the state is "running": it was killed
             "started": self._started,
             "steps": [asdict(step) for step in self.steps],
             "go_on_with": self.go_on_with(),
         }
-        self._write(STATE, state)
 
     def _state(self) -> State:
         states = {step.state for step in self.steps}
         if states == {"done"}:
             return "done"
         return next((one for one in ("failed", "interrupted") if one in states), "running")
+
+    @contextmanager
+    def _losing(self) -> Iterator[None]:
+        """Note why writing failed, and go on."""
+        try:
+            yield
+        except OSError as error:
+            self.lost = self.lost or error.strerror or str(error)
 
     def _write(self, name: str, value: object) -> None:
         with replacing(self.folder / name) as temporary:

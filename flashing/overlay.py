@@ -71,7 +71,7 @@ def check(request: OverlayRequest, *, keeps_arguments: bool = False) -> None:
                 "that a systemd unit would change.",
                 "Use letters, digits and _ @ % + = : , . / ? & [ ] ~ - only.",
             )
-    if "--bundle" in request.arguments:
+    if any(_is_bundle(argument) for argument in request.arguments):
         raise BoardError(
             "The tracker's arguments have --bundle, and the service adds its own.",
             "Leave it out: the bundle of the release is used.",
@@ -86,6 +86,12 @@ def check(request: OverlayRequest, *, keeps_arguments: bool = False) -> None:
     bundle.read(request.bundle)
     if request.wheelhouse is not None:
         wheels.check(request.wheelhouse)
+
+
+def _is_bundle(argument: str) -> bool:
+    """Tell whether argparse may take the argument for --bundle: it also takes --bund=X."""
+    flag = argument.partition("=")[0]
+    return len(flag) > len("--") and "--bundle".startswith(flag)
 
 
 def steps(request: OverlayRequest) -> list[str]:

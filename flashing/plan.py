@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -17,14 +18,35 @@ from thermedge.flashing.overlay import OverlayRequest
 STEPS = ("apply_binaries", "user", "password", "overlay", "flash")  # in this order
 SUCCESS = "Flash is successful"  # the last line of l4t_initrd_flash.sh; its status alone lies
 
+# Names that useradd takes on any Linux (chkname.c of shadow-utils), but for those that begin like a
+# number or a hidden file. NVIDIA's l4t_create_default_user.sh checks neither, and runs as root.
+_USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
+_HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,62}[A-Za-z0-9_])?")  # 64: HOST_NAME_MAX
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Login:
-    """The user who may log in to the board."""
+    """The user who may log in to the board.
+
+    Raises:
+        BoardError: Nobody can have this name, or no board the host's.
+    """
 
     user: str
     host: str
     password_file: Path | None = None  # None: the account takes no password
+
+    def __post_init__(self) -> None:
+        if not _USER.fullmatch(self.user) or self.user == "root":
+            raise BoardError(
+                f"Nobody can log in as {self.user!r}.",
+                "Name a user of letters, digits and _ . - who is not root: --login tracker",
+            )
+        if not _HOST.fullmatch(self.host):
+            raise BoardError(
+                f"{self.host!r} can't be the board's host name.",
+                "Use up to 64 letters, digits and _ . -, as in --host-name pole7",
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,6 +34,20 @@ def modes(root: Path = Path("/")) -> dict[str, int]:
     return found
 
 
+def offered(rootfs: Path) -> set[str]:
+    """Return the names that any board has with a root file system that is not flashed yet.
+
+    The board itself chooses one of the files at its first boot; before apply_binaries.sh there
+    are none.
+    """
+    texts = (
+        path.read_text(encoding="utf-8", errors="replace")
+        for path in rootfs.glob("etc/nvpmodel/*.conf")
+        if path.is_file()
+    )
+    return {name for text in texts for _, name in _MODE.findall(text)}
+
+
 def set_mode(name: str, root: Path = Path("/")) -> int:
     """Bring the board into the mode `name`, and return the mode's id.
 

@@ -23,9 +23,9 @@ from thermedge.files import sync
 from thermedge.flashing import environment, payload, proof, system_files
 from thermedge.flashing.layout import CONFIGURATION, SYSTEM, WHEELHOUSE, Layout
 from thermedge.flashing.progress import FILE, Progress
-from thermedge.flashing.service import Systemd
+from thermedge.flashing.service import JOURNAL, Systemd
 
-_JOURNAL = "Look for the reason on the board: journalctl -u thermedge -n 50"
+NOT_STARTED = "not started"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Installed:
     version: str
     previous: str | None
     self_test: str  # the line that it printed
-    service: str  # "running", "not started: ...", or "no systemd here"
+    service: str  # "running", NOT_STARTED and why, or "no systemd here"
 
 
 def install(
@@ -100,7 +100,7 @@ def _install(
         raise
     progress.step("switch")
     try:
-        state = switch(release.version, layout, service=service)
+        state = _switch(release.version, layout, service)
     finally:
         _prune(layout)
     return Installed(release.version, before, line, state)
@@ -113,26 +113,16 @@ def switch(version: str, layout: Layout, *, service: Systemd | None) -> str:
         How the service is: "running", "not started: ..." or "no systemd here".
 
     Raises:
-        BoardError: It is not installed, or did not start though the one before ran. That
-            one runs again then.
+        BoardError: It is not installed, can't be switched to, or did not start though the one
+            before ran. That one runs again then.
     """
-    before, older = current(layout), previous(layout)
     if version not in versions(layout):
         raise BoardError(
             f"No release {version!r} is installed here.",
             f"Choose one of {', '.join(versions(layout)) or 'none: deploy one'}.",
         )
-    ran = service is not None and service.is_active()
-    problem = _activate(version, layout, service)
-    if problem is None:
-        return "no systemd here" if service is None else "running"
-    if not ran or before in (None, version):
-        return f"not started: {problem}"
-    assert before is not None
-    again = _activate(before, layout, service)
-    state = f"{before} runs again" if again is None else f"{before} did not start either: {again}"
-    _link(layout.home / "previous", older)
-    raise BoardError(f"Release {version} did not start: {problem}; {state}.", _JOURNAL)
+    with _locked(layout), _disk_errors():
+        return _switch(version, layout, service)
 
 
 def rollback(layout: Layout, *, service: Systemd | None) -> str:
@@ -147,8 +137,7 @@ def rollback(layout: Layout, *, service: Systemd | None) -> str:
             "There is no release to go back to.",
             "Deploy the one that you want: thermedge deploy HOST --bundle BUNDLE",
         )
-    with _locked(layout), _disk_errors():
-        switch(before, layout, service=service)
+    switch(before, layout, service=service)
     return before
 
 
@@ -219,11 +208,37 @@ def _place(source: Path, release: payload.Release, layout: Layout, packages: Pat
     return folder
 
 
+def _switch(version: str, layout: Layout, service: Systemd | None) -> str:
+    before, older = current(layout), previous(layout)
+    ran = service is not None and service.is_active()
+    if before is not None and before != version:
+        _keep_configuration(layout, layout.releases / before)
+    try:
+        problem = _activate(version, layout, service)
+    except BaseException:
+        _go_back(before, older, layout, service)
+        raise
+    if problem is None:
+        return "no systemd here" if service is None else "running"
+    if not ran or before in (None, version):
+        return f"{NOT_STARTED}: {problem}"
+    again = _go_back(before, older, layout, service)
+    state = f"{before} runs again" if again is None else f"{before} did not start either: {again}"
+    raise BoardError(f"Release {version} did not start: {problem}; {state}.", JOURNAL)
+
+
+def _go_back(
+    before: str | None, older: str | None, layout: Layout, service: Systemd | None
+) -> str | None:
+    """Make `before` current and `older` previous again; return as `_activate` does."""
+    _link(layout.current, before)
+    _link(layout.home / "previous", older)
+    return None if before is None else _activate(before, layout, service)
+
+
 def _activate(version: str, layout: Layout, service: Systemd | None) -> str | None:
     """Make `version` current; return what kept its service from running, or None."""
     before, folder = current(layout), layout.releases / version
-    if before is not None and before != version:
-        _keep_configuration(layout, layout.releases / before)
     contents = system_files.below(folder / SYSTEM)
     if system_files.POWER not in contents:
         system_files.remove_unit(layout.root, system_files.POWER)

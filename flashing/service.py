@@ -11,6 +11,7 @@ from thermedge.flashing.layout import SERVICE
 
 _RUNNING = Path("/run/systemd/system")  # sd_booted(3)
 SOAK_S = 15.0  # five restarts of the unit
+JOURNAL = "Look for the reason on the board: journalctl -u thermedge -n 50"
 _START_S = 200  # longer than TimeoutStartSec of the unit
 
 

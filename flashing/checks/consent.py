@@ -6,8 +6,8 @@ import re
 
 from thermedge.errors import ThermedgeError
 from thermedge.flashing import bsp as tools
-from thermedge.flashing import overlay, wheels
-from thermedge.flashing.checks.finding import Finding, Planned, error
+from thermedge.flashing import overlay, power, wheels
+from thermedge.flashing.checks.finding import Finding, Planned, error, warning
 
 _VARIANTS = re.compile(r"-(super|nvme|maxn)$")
 
@@ -44,9 +44,10 @@ def contents(subject: Planned) -> Finding | None:
     except ThermedgeError as failed:
         return error(failed.problem, failed.remedy)
     login = subject.plan.wanted.login
+    found = None
     if login is not None and login.password_file is not None:
-        return _password_file(str(login.password_file), subject)
-    return None
+        found = _password_file(str(login.password_file), subject)
+    return found or _power_mode(subject)
 
 
 def agreed(subject: Planned) -> Finding | None:
@@ -72,3 +73,20 @@ def _password_file(path: str, subject: Planned) -> Finding | None:
     if mode[-2:] != "00":
         return error(f"Others can read {path}: its mode is {mode}.", f"chmod 600 {path}")
     return None
+
+
+def _power_mode(subject: Planned) -> Finding | None:
+    mode = subject.plan.wanted.overlay.power_mode
+    offered = power.offered(subject.bsp.rootfs)
+    # A board's file lists what was confirmed, which need not be all.
+    confirmed = [one.name for one in subject.board.power_mode]
+    if mode is None or mode in offered or mode in confirmed or not (offered or confirmed):
+        return None
+    choice = f"Choose one of {', '.join(confirmed or sorted(offered))}."
+    if offered:
+        return error(
+            f"No board has a power mode {mode!r} with L4T {subject.bsp.l4t}: no file in "
+            "rootfs/etc/nvpmodel does.",
+            choice,
+        )
+    return warning(f"Nobody confirmed that {subject.board.id} has a power mode {mode!r}.", choice)

@@ -1,6 +1,7 @@
 """Facts about `thermedge flash`."""
 
 import json
+import os
 import runpy
 import shlex
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from thermedge.commands import flash, main
+from thermedge.flashing import execute
 
 CONFTEST = runpy.run_path(str(Path(__file__).parents[1] / "flashing/conftest.py"))
 BOARD = CONFTEST["BOARD"]
@@ -156,6 +158,41 @@ def test_a_tool_that_fails_is_explained_and_the_flash_goes_on_from_there(
     assert names == ["l4t_create_default_user.sh", *["l4t_initrd_flash.sh"] * 2]
 
 
+@pytest.mark.parametrize("opened", [os.pipe, os.openpty])
+def test_a_flash_that_nobody_listens_to_any_more_comes_to_its_end(
+    station, tmp_path, monkeypatch, opened
+):
+    reader, writer = opened()
+    run_all = execute.run
+
+    def with_nobody_left(*args, **kwargs):
+        os.close(reader)
+        return run_all(*args, **kwargs)
+
+    monkeypatch.setattr(execute, "run", with_nobody_left)
+    with os.fdopen(writer, "w", buffering=1) as stderr:
+        monkeypatch.setattr(sys, "stderr", stderr)
+        assert run(station, "--login", "tracker", "--yes-erase", "nvme0n1") == 0
+    (log,) = (tmp_path / "flash_logs").glob(f"*-{BOARD}")
+    assert json.loads((log / "state.json").read_text())["state"] == "done"
+
+
+def test_a_lost_log_is_told_once_and_ends_nothing(station, tmp_path, monkeypatch, capsys):
+    run_all = execute.run
+
+    def with_a_full_disk(plan, log, **kwargs):
+        log._output.close()
+        log._output = open("/dev/full", "a", buffering=1)  # noqa: SIM115 - the journal closes it
+        return run_all(plan, log, **kwargs)
+
+    monkeypatch.setattr(execute, "run", with_a_full_disk)
+    assert run(station, "--login", "tracker", "--yes-erase", "nvme0n1") == 0
+    err = capsys.readouterr().err
+    assert err.count("No space left on device") == 1
+    assert "--logs FOLDER" in err
+    assert "Done." in err
+
+
 def test_an_image_is_made_without_board_and_consent_to_erase(station, tmp_path, capsys):
     station.unplug()
     assert run(station, "--login", "tracker", "--no-flash") == 0
@@ -190,6 +227,29 @@ def test_thor_must_be_reset_afterwards(tmp_path, monkeypatch, capsys):
 def test_flags_that_contradict_each_other_are_told(station, capsys, flags, told):
     assert run(station, *flags) == 2
     assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flags", [["--login", "a b;c"], ["--login", "t", "--host-name", "a b"]])
+def test_a_bad_name_is_refused_before_anything_starts(station, tmp_path, capsys, flags):
+    assert run(station, *flags, "--yes-erase", "nvme0n1") == 2
+    err = capsys.readouterr().err
+    assert err.startswith("error: ")
+    assert f"fix: {'Name a user' if len(flags) == 2 else 'Use up to'}" in err
+    assert calls(tmp_path) == []
+    assert not (tmp_path / "flash_logs").exists()
+
+
+def test_a_power_mode_that_no_board_has_is_refused_before_anything_starts(
+    station, tmp_path, capsys
+):
+    folder = station.tree / "rootfs/etc/nvpmodel"
+    folder.mkdir()
+    (folder / "nvpmodel_p3767_0003.conf").write_text("< POWER_MODEL ID=0 NAME=15W >\n")
+    argv = ("--login", "tracker", "--power-mode", "99W", "--yes-erase", "nvme0n1")
+    assert run(station, *argv) == flash.PREFLIGHT_ERROR
+    assert "power mode '99W'" in capsys.readouterr().err
+    assert calls(tmp_path) == []
+    assert run(station, *argv, "--ignore", "24") == 0
 
 
 def test_a_folder_that_is_no_bundle_is_told(station, tmp_path, capsys):

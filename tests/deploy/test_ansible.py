@@ -104,3 +104,20 @@ def test_a_failed_self_test_stops_the_play_before_the_next_boards(
     assert "failed its self-test" in said
     assert "pole2" not in said.partition("PLAY RECAP")[2]
     assert board.current == board.running == "good"
+
+
+def test_a_service_that_does_not_start_stops_the_play_before_the_next_boards(
+    play, written, board, bundle, changed, tmp_path
+):
+    # Its service was down before, so that no release is worth going back to.
+    (board.folder / "service/active").unlink(missing_ok=True)
+    (board.folder / "service/refused").write_text("down\n")
+    down = written(changed(bundle, tmp_path / "down_bundle"), "down")
+    status, said = play(down, hosts=("pole1", "pole2", "pole3"))
+    assert status != 0
+    assert "not started: Job for thermedge.service failed" in said
+    assert "pole2" not in said.partition("PLAY RECAP")[2]
+    (board.folder / "service/refused").write_text("")
+    status, said = play(down)
+    assert status == 0, said
+    assert board.current == board.running == "down"

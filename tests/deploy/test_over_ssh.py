@@ -82,6 +82,24 @@ def test_a_release_that_does_not_start_is_rolled_back(one, bundle, tmp_path, cha
     assert one.current == one.running == "one"
 
 
+def test_a_board_whose_service_was_down_keeps_the_release_and_stops_the_roll_out(
+    one, bundle, tmp_path, changed
+):
+    (one.folder / "service/active").unlink()
+    (one.folder / "service/refused").write_text("idle\n")
+    what = ("--bundle", changed(bundle, tmp_path / "d"), "--release", "idle")
+    done = one.deploy(*what, host="pole1 pole2")
+    assert done.returncode == 1
+    assert "idle is installed, but its service was not started: Job for" in done.stdout
+    assert "fix: Look for the reason on the board: journalctl -u thermedge" in done.stdout
+    assert "pole2: not begun" in done.stderr
+    assert one.current == "idle"
+    (one.folder / "service/refused").write_text("")
+    done = one.deploy(*what)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert one.current == one.running == "idle"
+
+
 def test_a_connection_that_breaks_leaves_the_running_release_and_is_taken_up(
     one, house, bundle, tmp_path, changed
 ):

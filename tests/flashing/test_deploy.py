@@ -27,14 +27,15 @@ RESULT = {"version": "v1", "previous": "one", "self_test": "self-test passed", "
 class Answering(Remote):
     """A board that answers from memory."""
 
-    def __init__(self, board, *, status=0, err=""):
+    def __init__(self, board, *, status=0, err="", service="running"):
         super().__init__("pole1")
         object.__setattr__(self, "board", board)
         object.__setattr__(self, "status", status)
         object.__setattr__(self, "err", err)
         object.__setattr__(self, "asked", [])
+        object.__setattr__(self, "result", RESULT | {"service": service})
 
-    __slots__ = ("asked", "board", "err", "status")
+    __slots__ = ("asked", "board", "err", "result", "status")
 
     def attempt(self, command, *, text="", root=False):
         self.asked.append((list(command), root))
@@ -42,7 +43,7 @@ class Answering(Remote):
             if not isinstance(self.board, dict):
                 return subprocess.CompletedProcess([], self.status, self.board, self.err)
             return subprocess.CompletedProcess([], 0, f"welcome\n{json.dumps(self.board)}\n", "")
-        return subprocess.CompletedProcess([], self.status, json.dumps(RESULT), self.err)
+        return subprocess.CompletedProcess([], self.status, json.dumps(self.result), self.err)
 
     def copy(self, folder, there):
         self.asked.append((["copy", there], False))
@@ -139,6 +140,14 @@ def test_what_the_board_says_went_wrong_is_passed_on(folder):
     with pytest.raises(BoardError, match="pole1: It failed") as told:
         go(Answering(BOARD, status=2, err="self-test\nerror: It failed.\nfix: Train it."), folder)
     assert told.value.remedy == "Train it."
+
+
+def test_a_release_that_stays_though_it_did_not_start_is_no_success(folder):
+    outcome = go(Answering(BOARD, service="not started: Job failed"), folder)
+    assert (outcome.version, outcome.is_ok) == ("v1", False)
+    assert outcome.detail == "v1 is installed, but its service was not started: Job failed"
+    assert "journalctl -u thermedge -n 50" in outcome.remedy
+    assert go(Answering(BOARD, service="no systemd here"), folder).is_ok
 
 
 def test_equal_payloads_have_equal_names_and_others_other_ones(folder):

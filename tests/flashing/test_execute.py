@@ -138,6 +138,14 @@ def test_the_password_that_nvidias_script_prints_is_nowhere(flash):
     assert execute.HIDDEN in flash.output
 
 
+def test_a_log_that_can_not_be_written_ends_no_program(flash, calls):
+    flash.log._output.close()
+    flash.log._output = open("/dev/full", "a", buffering=1)  # noqa: SIM115 - the journal closes it
+    assert flash.run() == execute.Outcome("done")
+    assert len(calls()) == 2
+    assert flash.state["state"] == "done"
+
+
 def test_a_step_of_ours_that_fails_tells_problem_and_remedy(workstation, tmp_path):
     made = plan.chosen(workstation.subject().plan, only="overlay")
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import tarfile
 
 import pytest
@@ -91,6 +92,26 @@ def test_the_archive_holds_all_and_what_nvidias_tools_logged_meanwhile(opened, w
         names = {name.partition("/")[2] for name in tar.getnames()}
     assert {journal.STATE, journal.PLAN, journal.OUTPUT, "vendor/flash_new.log"} < names
     assert "vendor/flash_old.log" not in names
+
+
+def test_a_log_that_is_lost_says_so_and_stops_nobody(opened):
+    with opened() as log:
+        log.begin("user", [])
+        assert log.lost == ""
+        shutil.rmtree(log.folder)
+        log.line("hello")
+        log.end("user", "done", status=0)
+        assert log.lost == "No such file or directory"
+        assert log.go_on_with() == "go on from password"
+        assert log.pack() is None
+
+
+def test_a_full_disk_does_not_keep_the_log_from_being_closed(opened):
+    with opened() as log:
+        log._output.close()
+        log._output = open("/dev/full", "a", buffering=1)  # noqa: SIM115 - the journal closes it
+        log.line("hello")
+    assert log.lost == "No space left on device"
 
 
 def test_a_folder_that_cannot_be_made_is_told(opened, tmp_path):

@@ -85,6 +85,9 @@ def test_the_steps_tell_what_happens(wanted):
         ({"arguments": ('a"; rm -rf /',)}, "a systemd unit would change"),
         ({"arguments": ("$HOME",)}, "a systemd unit would change"),
         ({"arguments": ("v4l2:auto", "--bundle", "x")}, "adds its own"),
+        ({"arguments": ("v4l2:auto", "--bundle=x")}, "adds its own"),
+        ({"arguments": ("v4l2:auto", "--bund", "x")}, "adds its own"),
+        ({"arguments": ("v4l2:auto", "--bu=x")}, "adds its own"),
         ({"power_mode": '25W"\nExecStart=x'}, "can't be the name of a power mode"),
         ({"board": "toaster"}, "toaster"),
     ],
@@ -94,6 +97,11 @@ def test_what_could_not_run_is_refused_before_anything_is_written(root, wanted, 
     with pytest.raises(BoardError, match=problem):
         overlay.apply(root, dataclasses.replace(wanted, **changes))
     assert files_below(root) == before
+
+
+@pytest.mark.parametrize("argument", ["--backend", "--backend=ort", "--", "bundle", "-"])
+def test_an_argument_that_is_no_bundle_passes(wanted, argument):
+    overlay.check(dataclasses.replace(wanted, arguments=("v4l2:auto", argument)))
 
 
 def test_a_damaged_bundle_is_refused(root, wanted):

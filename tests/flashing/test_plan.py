@@ -166,3 +166,24 @@ def test_going_on_keeps_the_rest(trees):
 def test_a_step_that_the_plan_lacks_is_refused(trees):
     with pytest.raises(BoardError, match="no step 'user'"):
         plan.chosen(plan.make(wanted(trees, NANO, "36.5.0")), only="user")
+
+
+@pytest.mark.parametrize("user", ["tracker", "Tracker", "john.doe", "_x", "a" * 32])
+def test_names_that_linux_takes_may_log_in(user):
+    assert plan.Login(user=user, host="te-01.example").user == user
+
+
+@pytest.mark.parametrize(
+    "user", ["", "a b;c", "-G", "root", "1000", "..", "a:b", "a/b", "$(id)", "a\n", "ä", "a" * 33]
+)
+def test_a_name_that_nobody_can_have_is_refused(user):
+    with pytest.raises(BoardError, match="Nobody can log in as") as told:
+        plan.Login(user=user, host="te-01")
+    assert "--login" in told.value.remedy
+
+
+@pytest.mark.parametrize("host", ["", "-n", "a b", "a;b", "te-", "a" * 65])
+def test_a_host_name_that_no_board_can_have_is_refused(host):
+    with pytest.raises(BoardError, match="host name") as told:
+        plan.Login(user="tracker", host=host)
+    assert "--host-name" in told.value.remedy

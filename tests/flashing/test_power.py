@@ -66,3 +66,13 @@ def test_a_machine_without_modes_says_so(tmp_path):
     (tmp_path / "etc/nvpmodel.conf").write_text("# empty\n")
     with pytest.raises(BoardError, match="lists no power modes"):
         power.modes(tmp_path)
+
+
+def test_a_root_file_system_offers_the_modes_of_all_its_boards(tmp_path):
+    assert power.offered(tmp_path) == set()
+    folder = tmp_path / "etc/nvpmodel"
+    folder.mkdir(parents=True)
+    (folder / "nvpmodel_p3767_0003.conf").write_text(CONF)
+    (folder / "nvpmodel_p3701_0000.conf").write_text("< POWER_MODEL ID=3 NAME=MODE_50W >\n")
+    (folder / "gone.conf").symlink_to("nowhere")
+    assert power.offered(tmp_path) == {"15W", "25W", "MAXN_SUPER", "MODE_50W"}

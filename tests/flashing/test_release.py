@@ -18,6 +18,7 @@ SYSTEMCTL = """\
 #!/bin/sh
 cd {folder}
 echo "$@" >> calls
+if grep -qx "$1" broken; then echo "Access denied" >&2; exit 1; fi
 release=$(basename "$(readlink {root}/opt/thermedge/current)")
 case "$1" in
 is-active) test -e active ;;
@@ -44,6 +45,7 @@ class Board:
         self.layout = Layout(folder / "root")
         (folder / "root").mkdir()
         (folder / "refused").touch()
+        (folder / "broken").touch()
         program = folder / "systemctl"
         program.write_text(SYSTEMCTL.format(folder=folder, root=self.layout.root))
         program.chmod(0o755)
@@ -159,6 +161,42 @@ def test_a_release_that_does_not_start_is_switched_back_with_its_configuration(o
     assert one.configuration() == before
 
 
+def reload_fails(board):
+    (board.folder / "broken").write_text("daemon-reload\n")
+
+
+def soak_is_impossible(board):
+    board.systemd = Systemd(str(board.folder / "systemctl"), soak_s=-1)
+
+
+def file_is_in_the_way(board):
+    wants = board.layout.root / "etc/systemd/system/multi-user.target.wants"
+    (wants / "thermedge.service").unlink()
+    (wants / "thermedge.service").write_text("mine")
+
+
+@pytest.mark.parametrize("fail", [reload_fails, soak_is_impossible, file_is_in_the_way])
+def test_a_switch_that_breaks_off_leaves_the_release_before_with_its_configuration(one, fail):
+    one.install("two", packages=False)
+    path = one.layout.root / "etc/thermedge/track.conf"
+    path.write_text('TRACK_ARGUMENTS="v4l2:/dev/video3"\n')
+    fail(one)
+    with pytest.raises((BoardError, ValueError)):
+        one.install("three", packages=False, arguments=("v4l2:/dev/video9",))
+    assert one.running == release.current(one.layout) == "two"
+    assert release.previous(one.layout) == "one"
+    assert release.versions(one.layout) == ["one", "two"]
+    assert one.configuration() == 'TRACK_ARGUMENTS="v4l2:/dev/video3"'
+
+
+def test_a_first_release_that_can_not_be_switched_to_is_not_current(board):
+    reload_fails(board)
+    with pytest.raises(BoardError, match="daemon-reload failed: Access denied"):
+        board.install("one")
+    assert release.current(board.layout) is None
+    assert release.versions(board.layout) == []
+
+
 def test_a_board_that_did_not_run_before_keeps_the_new_release(one):
     # Its camera is unplugged, say: the old release would not start either.
     (one.folder / "active").unlink()
@@ -215,6 +253,8 @@ def test_the_first_release_must_bring_packages_and_say_what_to_do(board):
 def test_two_installations_at_once_are_refused(one):
     with release._locked(one.layout), pytest.raises(BoardError, match="Another installation"):
         one.install("two", packages=False)
+    with release._locked(one.layout), pytest.raises(BoardError, match="Another installation"):
+        release.switch("one", one.layout, service=one.systemd)
 
 
 def test_a_power_cut_in_the_middle_of_a_copy_leaves_no_release(one):

@@ -62,6 +62,40 @@ def test_wheels_for_another_python_are_refused(workstation, tmp_path):
     assert found.severity == "error"
 
 
+NVPMODEL = """\
+# < POWER_MODEL ID=9 NAME=OLD >
+< POWER_MODEL ID=0 NAME=15W >
+CPU_ONLINE CORE_0 1
+< POWER_MODEL ID=1 NAME=MINE >
+"""
+
+
+def powered(workstation, mode, board="orin-nano-8gb-devkit-super"):
+    return consent.contents(workstation.subject(board, overlay={"power_mode": mode}))
+
+
+def test_a_power_mode_that_nobody_confirmed_is_a_warning_before_the_drivers_are_there(workstation):
+    assert powered(workstation, "7W") is None
+    found = powered(workstation, "99W")
+    assert found.severity == "warning"
+    assert "25W" in found.remedy
+    # Nothing is known of this one.
+    assert powered(workstation, "99W", "agx-orin-devkit") is None
+
+
+def test_a_power_mode_that_no_file_of_nvidia_names_is_refused(workstation):
+    folder = workstation.tree / "rootfs/etc/nvpmodel"
+    folder.mkdir()
+    (folder / "nvpmodel_p3767_0003.conf").write_text(NVPMODEL)
+    for known in ("MINE", "25W"):
+        assert powered(workstation, known) is None
+    for unknown in ("99W", "OLD"):
+        found = powered(workstation, unknown)
+        assert found.severity == "error"
+        assert "15W" in found.remedy
+    assert powered(workstation, "99W", "agx-orin-devkit").severity == "error"
+
+
 @pytest.fixture
 def password(tmp_path):
     path = tmp_path / "pw"
