@@ -26,7 +26,9 @@ from thermedge.models.layers.difference_fusion import DifferenceFusion, Joined
 from thermedge.models.layers.order_fusion import OrderFusion
 from thermedge.models.layers.rep_conv import RepConv
 from thermedge.models.layers.transformer import Block, Known
-from thermedge.models.net import TrackerNet
+from thermedge.models.net import TrackerNet, check_widths
+
+_HEAD_WIDTH = 32  # channels of one head of a scan, at most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,13 +42,24 @@ class AiNetConfig:
     depth: int  # transformer layers
     heads: int  # of attention; a divisor of `channels`
     gate: int  # channels scanned for the difference
-    inner: int  # channels scanned for the order
+    inner: int  # channels scanned for the order; a multiple of 32
     cells: int  # channels of the cell-wise comparison
     passed: int  # channels of each modality's stem that go to the head as they are
     head: int  # channels of the head
     difference: bool = True  # off: the modalities do not meet before the layers are fused
     order: Literal["mean", "natural", "reverse", "dynamic"] = "mean"  # of the layers
     crop: CropSpec
+
+    def __post_init__(self) -> None:
+        check_widths(
+            self,
+            multiples={"channels": "heads", "gate": self.gate_heads, "inner": _HEAD_WIDTH},
+        )
+
+    @property
+    def gate_heads(self) -> int:
+        """Return how many heads scan for the difference."""
+        return -(-self.gate // _HEAD_WIDTH)
 
 
 SIZES = {
@@ -83,7 +96,6 @@ SIZES = {
 _TOKEN_PX = 16
 _CELL_PX = 8
 _COMPARED_CELLS = 6  # the target fills 5 cells of the nano's template window
-_HEAD_WIDTH = 32  # channels of one head of a scan, at most
 
 
 class TemplateTensors(NamedTuple):
@@ -127,7 +139,7 @@ class AiNet(TrackerNet):
         self.search_place = nn.Parameter(_places(c.crop.search_px, c.channels))
         self.blocks = nn.ModuleList(Block(c.channels, c.heads) for _ in range(c.depth))
         self.differences = nn.ModuleList(
-            DifferenceFusion(c.channels, inner=c.gate, heads=-(-c.gate // _HEAD_WIDTH))
+            DifferenceFusion(c.channels, inner=c.gate, heads=c.gate_heads)
             for _ in range(c.depth if c.difference else 0)
         )
         self.joined = nn.ModuleList(Joined(c.channels) for _ in range(c.depth))

@@ -91,12 +91,22 @@ def network(checkpoint: Checkpoint) -> TrackerNet:
         RecipeError: The network that this version builds has other weights.
     """
     net = models.build(checkpoint.tracker, checkpoint.size, checkpoint.changes)
+    fill(net, checkpoint, "average")
+    return net.eval()
+
+
+def fill(net: TrackerNet, checkpoint: Checkpoint, part: str) -> None:
+    """Give `net` the weights of one part of the checkpoint.
+
+    Raises:
+        RecipeError: The network that this version builds has other weights.
+    """
     try:
-        net.load_state_dict(checkpoint.part("average"))
+        net.load_state_dict(checkpoint.part(part))
     except RuntimeError as error:
+        reason = " ".join(str(error).split()).rstrip(".")
         raise RecipeError(
             f"The checkpoint does not fit the {checkpoint.tracker} {checkpoint.size} of this "
-            f"version: {error}.",
+            f"version: {reason}.",
             "Use the version that trained it, or train again.",
         ) from error
-    return net.eval()

@@ -25,7 +25,7 @@ from thermedge.models.layers.level_mix import LevelMix
 from thermedge.models.layers.parallel_block import SLOPE, HalvingParallelBlock, ParallelBlock
 from thermedge.models.layers.rep_conv import RepConv
 from thermedge.models.layers.saliency import Saliency
-from thermedge.models.net import TrackerNet
+from thermedge.models.net import TrackerNet, check_widths
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +47,9 @@ class FgsgtConfig:
     parallel: bool = True  # False: plain 3x3 convolutions in place of the parallel kernels
     # gate: saliency raises what it marks. aux: learned beside, not exported. off: none.
     saliency: Literal["gate", "aux", "off"] = "gate"
+
+    def __post_init__(self) -> None:
+        check_widths(self, may_be_0=("deep",), odd=("kernel_cells",), multiples={"inner": 2})
 
 
 SIZES = {

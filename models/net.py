@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from thermedge.manifest import CropSpec
+from thermedge.records import RecordError
 
 
 class Config(Protocol):
@@ -18,6 +20,37 @@ class Config(Protocol):
     def crop(self) -> CropSpec:
         """The windows that it looks at."""
         ...
+
+
+def check_widths(
+    config: Any,
+    *,
+    may_be_0: Collection[str] = (),
+    odd: Collection[str] = (),
+    multiples: Mapping[str, str | int] | None = None,
+) -> None:
+    """Refuse a configuration that no network can be built from.
+
+    Args:
+        config: A dataclass; its whole numbers are to be 1 or more.
+        may_be_0: Names of those that may be 0 too.
+        odd: Names of those that must be odd.
+        multiples: Name -> what it must be a multiple of: a number, or another's name.
+
+    Raises:
+        RecordError: A number is impossible.
+    """
+    numbers = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
+    for name, value in numbers.items():
+        least = 0 if name in may_be_0 else 1
+        if type(value) is int and value < least:
+            raise RecordError(f"{name} is {value}, expected {least} or more")
+        if name in odd and value % 2 == 0:
+            raise RecordError(f"{name} is {value}, expected an odd number")
+    for name, of in (multiples or {}).items():
+        if numbers[name] % (numbers[of] if isinstance(of, str) else of):
+            told = f"{of}, {numbers[of]}" if isinstance(of, str) else of
+            raise RecordError(f"{name} is {numbers[name]}, expected a multiple of {told}")
 
 
 class TrackerNet(nn.Module):
@@ -39,6 +72,8 @@ class TrackerNet(nn.Module):
     track_inputs: ClassVar[tuple[str, ...]] = ("search",)
     carried: ClassVar[Mapping[str, str]] = {}  # state <- track output of the frame before
     initial: ClassVar[Mapping[str, str]] = {}  # state <- template output, at the start
+
+    takes_clips: ClassVar[bool] = False  # whether `answers` takes several search windows in a row
 
     config: Config
 

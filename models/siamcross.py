@@ -23,7 +23,7 @@ from thermedge.models.layers.correlation import depthwise_correlation
 from thermedge.models.layers.cross_aware import ChannelAttention, LookUp, ellipse_cover
 from thermedge.models.layers.parallel_attention import ParallelAttention
 from thermedge.models.layers.rep_conv import RepConv
-from thermedge.models.net import TrackerNet
+from thermedge.models.net import TrackerNet, check_widths
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +47,9 @@ class SiamCrossConfig:
     cross: Literal["none", "frozen", "online"] = "frozen"
     parallel: bool = True  # the parallel attention
     aligned_share: float = 0.3  # of the aligned score in the score; 0 leaves the branch out
+
+    def __post_init__(self) -> None:
+        check_widths(self, may_be_0=("deep", "wide"), odd=("kernel_cells",))
 
 
 SIZES = {

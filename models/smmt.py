@@ -21,7 +21,7 @@ from thermedge.models.fuse import norm_into_next
 from thermedge.models.layers.correlation import depthwise_correlation
 from thermedge.models.layers.motion_mamba import SCALES, RowMotion, ScaleAttention
 from thermedge.models.layers.rep_conv import RepConv
-from thermedge.models.net import TrackerNet
+from thermedge.models.net import TrackerNet, check_widths
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +44,14 @@ class SmmtConfig:
     scans: bool = True  # off: only the short convolutions see motion
     attention: bool = True  # off: cells do not look at each other
     edge_gain: float = 1.0  # how much more smeared edges count in the loss; 0: all alike
+
+    def __post_init__(self) -> None:
+        check_widths(
+            self,
+            may_be_0=("deep", "shared", "tower"),
+            odd=("kernel_cells",),
+            multiples={"motion": "heads", "inner": "heads"},
+        )
 
 
 SIZES = {

@@ -21,7 +21,7 @@ from thermedge.models.layers.change import ChangeHead
 from thermedge.models.layers.correlation import cellwise_correlation, depthwise_correlation
 from thermedge.models.layers.rep_conv import RepConv
 from thermedge.models.layers.tokens import TokenFusion, TokenMask
-from thermedge.models.net import TrackerNet
+from thermedge.models.net import TrackerNet, check_widths
 from thermedge.tokens import AGES, age_bucket
 
 
@@ -44,6 +44,9 @@ class StdTrackConfig:
     mask: bool = True  # off: no token is asked where the target is
     multi_scale: bool = True  # off: 3x3 kernels alone in place of 1x1, 3x3 and 5x5
     change: int = 24  # channels that tell how targets like this one change their size; 0: none
+
+    def __post_init__(self) -> None:
+        check_widths(self, may_be_0=("deep", "change"), multiples={"head": "heads"})
 
 
 SIZES = {
@@ -111,6 +114,7 @@ class StdTrack(TrackerNet):
 
     carried: ClassVar[Mapping[str, str]] = {"token": "token_next"}
     initial: ClassVar[Mapping[str, str]] = {"token": "first_token"}
+    takes_clips: ClassVar[bool] = True
 
     config: StdTrackConfig
 

@@ -13,6 +13,7 @@ import numpy as np
 from thermedge.errors import RecipeError
 from thermedge.evaluation.scores import Interval
 from thermedge.files import replacing
+from thermedge.models import checkpoint as checkpoints
 from thermedge.records import RecordError, from_mapping
 from thermedge.toml import dumps, loads
 from thermedge.training import loop, recipe, record
@@ -149,7 +150,7 @@ def run(
     for variant in plan.variants:
         text, where = text_of(plan, variant), folder / folder_of(variant)
         one = recipe.parse(text, variant.name)
-        if (last := _last(where, one)) is None:
+        if (last := _last(where, text)) is None:
 
             def tell(now: loop.Progress, name: str = variant.name) -> None:
                 report(name, now)
@@ -164,8 +165,12 @@ def run(
                 settings=settings(one),
                 report=tell,
             )
-            last = _last(where, one)
-        assert last is not None, "a run ends with a validation"
+            last = _last(where, text)
+        if last is None:
+            raise RecipeError(
+                f"The run in {where} is finished, but the validation at its end is not in its log.",
+                "Remove this folder to train the variant again.",
+            )
         found.append((variant.name, last))
         outcomes = [_outcome(name, entry, found[0][1]) for name, entry in found]
         with replacing(folder / TABLE) as temporary:
@@ -196,9 +201,14 @@ def _shown(score: Interval, sign: str = "") -> str:
     return f"{score.mean:{sign}.3f} [{score.low:{sign}.3f}, {score.high:{sign}.3f}]"
 
 
-def _last(folder: Path, plan: Recipe) -> Entry | None:
-    """Return the validation at the end of a finished run of this recipe."""
+def _last(folder: Path, text: str) -> Entry | None:
+    """Return the validation at the end of a finished run of the recipe in `text`."""
+    if not (folder / loop.LAST).exists():
+        return None
+    saved, plan = checkpoints.load(folder / loop.LAST), recipe.parse(text, str(folder))
     steps = plan.samples // recipe.per_step(plan)
+    if (saved.recipe, saved.step) != (text, steps):
+        return None
     tries = [entry for entry in record.entries(folder / record.LOG) if "clips" in entry]
     return tries[-1] if tries and tries[-1]["step"] == steps else None
 

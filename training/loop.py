@@ -157,6 +157,11 @@ def _beginning(folder: Path, start_from: Path | None) -> tuple[Checkpoint | None
             f"The run folder {folder} can't be made: {error.strerror}.", "Name another with -o."
         ) from error
     if (folder / LAST).exists():
+        if start_from is not None and not start_from.exists():
+            raise RecipeError(
+                f"There is no checkpoint {start_from} to start from, and {folder} has its own.",
+                "Leave --from out, or correct it and name another run folder with -o.",
+            )
         return checkpoints.load(folder / LAST), True
     return (None if start_from is None else checkpoints.load(start_from)), False
 
@@ -169,6 +174,11 @@ class _Run:
         self.plan, self.text, self.step, self.before = plan, text, 0, 0
         self.device = processes.device
         net = models.build(plan.tracker, plan.size, plan.network)
+        if plan.clip > 1 and not net.takes_clips:
+            raise RecipeError(
+                f"The recipe's clip is {plan.clip}, but {plan.tracker} takes pairs only.",
+                "Leave clip out of the recipe.",
+            )
         self.net: TrackerNet = net.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = models.build(plan.tracker, plan.size, plan.network).to(self.device)
         self.average.load_state_dict(self.net.state_dict())
@@ -230,8 +240,8 @@ class _Run:
                 f"{path} belongs to another recipe than the one given.",
                 "Give another run folder (-o), or the recipe that this run began with.",
             )
-        self.net.load_state_dict(saved.part("model"))
-        self.average.load_state_dict(saved.part("average"))
+        checkpoints.fill(self.net, saved, "model")
+        checkpoints.fill(self.average, saved, "average")
         state = self.optimizer.state_dict()
         for name, value in saved.part("optimizer").items():
             index, moment = name.split(".")
@@ -241,7 +251,10 @@ class _Run:
         self.before = saved.samples - saved.step * per_step(self.plan)
 
     def begin_with(self, other: Checkpoint) -> None:
-        """Take over the averaged weights; from another tracker those of equal name and shape."""
+        """Take over the averaged weights; from another tracker those of equal name and shape.
+
+        What is not to learn has to be among them.
+        """
         known, given = self.net.state_dict(), other.part("average")
         taken = {k: v for k, v in given.items() if k in known and known[k].shape == v.shape}
         if not any(tensor.ndim > 1 for tensor in taken.values()):
@@ -249,6 +262,13 @@ class _Run:
                 f"The run can't start from a {other.tracker} {other.size} checkpoint: it shares "
                 f"no weights with the recipe's {self.plan.tracker} {self.plan.size}.",
                 "Give a checkpoint of the same tracker and size, or one with the same trunk.",
+            )
+        left = [k for k in known if k not in taken and k.split(".")[0] in self._settled]
+        if left:
+            raise RecipeError(
+                f"The recipe lets only {', '.join(self.plan.only)} learn, but the checkpoint to "
+                f"start from has no {left[0]} of shape {tuple(known[left[0]].shape)}.",
+                "Give a checkpoint of the same tracker and size, or let that part learn too.",
             )
         log.info("%d of %d tensors come from the checkpoint", len(taken), len(known))
         self.net.load_state_dict(known | taken)

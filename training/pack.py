@@ -7,9 +7,11 @@ import json
 import logging
 import os
 import shutil
+import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +24,9 @@ from thermedge.training.recipe import DataSpec
 log = logging.getLogger(__name__)
 
 _VERSION = 1  # raised when the packed content changes for the same recipe
+
+# Where videos and pictures lie, by kind. Of these large files size and time are looked at.
+_PICTURES = {"sequences": "*/video.*", "stills": "images/**/*", "pairs": "*/*"}
 
 Picture = NDArray[np.uint8]  # (H, W); or (2, H, W), thermal and visible, registered
 # One picture with its boxes: (track key, (x, y, w, h)); a key seen again is the same target.
@@ -59,7 +64,7 @@ def cache_folder() -> Path:
 
 
 def opened(spec: DataSpec, root: Path) -> Pack:
-    """Return the pack of one data source, making it first if it is not there.
+    """Return the pack of one data source, making it first if it is not there or damaged.
 
     Args:
         spec: The source.
@@ -69,7 +74,8 @@ def opened(spec: DataSpec, root: Path) -> Pack:
         RecipeError: The data are not there, or the pack can't be written.
     """
     folder = cache_folder() / "packs" / _key(spec, root)
-    if not (folder / "index.npz").exists():
+    index = _index(folder)
+    if index is None:
         log.info("packing %s into %s", spec.name, folder)
         try:
             _write(_labelled(spec, root), folder)
@@ -78,8 +84,8 @@ def opened(spec: DataSpec, root: Path) -> Pack:
                 f"The pack {folder} can't be written: {error}.",
                 "Make room there, or choose another place: THERMEDGE_CACHE=FOLDER",
             ) from error
-    with np.load(folder / "index.npz") as file:
-        index = dict(file)
+        index = _index(folder)
+        assert index is not None, "it was written just now"
     if not len(index["tracks"]):
         raise RecipeError(
             f"The data {spec.name!r} hold no labelled target.", f"Look into {root / spec.path}."
@@ -87,6 +93,18 @@ def opened(spec: DataSpec, root: Path) -> Pack:
     pixels = np.memmap(folder / "pixels.u8", np.uint8, mode="r")
     boxes = index["boxes"], index["box_picture"], index["tracks"]
     return Pack(pixels, index["pictures"], *boxes, int(index.get("planes", 1)))
+
+
+def _index(folder: Path) -> dict[str, NDArray[Any]] | None:
+    """Return the index of the pack in `folder`; None if a file is missing or cut short."""
+    try:
+        with (folder / "index.npz").open("rb") as content, np.load(content) as file:
+            index = dict(file)
+        size = (folder / "pixels.u8").stat().st_size
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile):
+        return None
+    pixels = index["pictures"][:, 1:].prod(1).sum() * index.get("planes", 1)
+    return index if size == pixels else None
 
 
 def _key(spec: DataSpec, root: Path) -> str:
@@ -99,9 +117,23 @@ def _key(spec: DataSpec, root: Path) -> str:
     # The stills of pairs lie one folder further down.
     depth = "*/*" if spec.kind == "pairs" else "*"
     listing = sorted(path.name for path in folder.glob(depth)) if spec.path else []
+    stamps = [_stamp(path) for path in _pictures(spec, folder)]
     decisive = [sha256_of(path) for path in _decisive(spec, folder)]
-    text = json.dumps([_VERSION, asdict(spec), str(folder), listing, decisive], sort_keys=True)
+    facts = [_VERSION, asdict(spec), str(folder), listing, stamps, decisive]
+    text = json.dumps(facts, sort_keys=True)
     return f"{spec.name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
+def _pictures(spec: DataSpec, folder: Path) -> list[Path]:
+    """Return the videos or pictures that are packed."""
+    if spec.kind not in _PICTURES:
+        return []
+    return sorted(path for path in folder.glob(_PICTURES[spec.kind]) if path.exists())
+
+
+def _stamp(path: Path) -> tuple[str, str, int, int]:
+    facts = path.stat()
+    return path.parent.name, path.name, facts.st_size, facts.st_mtime_ns
 
 
 def _decisive(spec: DataSpec, folder: Path) -> list[Path]:

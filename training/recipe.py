@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os.path
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -209,7 +210,7 @@ def _wrong_validation(recipe: Recipe) -> Iterator[str]:
         value = getattr(spec, key)
         if value < 1:
             yield f"validation.{key} is {value}, expected 1 or more"
-    trained = [data.path for data in recipe.data if data.path]
+    trained = [os.path.normpath(data.path) for data in recipe.data if data.path]
     for path in spec.paths:
-        if path in trained:
+        if os.path.normpath(path) in trained:
             yield f"validation takes {path!r}, which is trained on"

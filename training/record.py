@@ -26,6 +26,8 @@ CURVES = "curves.svg"
 class Record:
     """Appends to a run's log; minutes go on where the log of a stopped run left them.
 
+    At step 0 the log starts empty: what an older run left there belongs to none of its steps.
+
     An entry has `step`, `samples` and `minutes` of training, without packing and
     validation; and either the figures of the steps before it, or `success_auc`: folder ->
     mean, low and high of the 95 % interval, and `clips`: folder -> clip -> success AUC.
@@ -33,9 +35,11 @@ class Record:
 
     def __init__(self, folder: Path, name: str, step: int) -> None:
         self._folder, self._name = folder, name
-        self._before = minutes_at(step, entries(folder / LOG))
+        if not step:
+            (folder / LOG).unlink(missing_ok=True)
         self._file = (folder / LOG).open("a+", encoding="utf-8", buffering=1)  # line by line
         _end_line(self._file)
+        self._before = minutes_at(step, entries(folder / LOG))
         self._began = time.monotonic()
 
     def __enter__(self) -> Record:

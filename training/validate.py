@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from thermedge.errors import DatasetError
+from thermedge.errors import DatasetError, RecipeError
 from thermedge.evaluation import changing_size, datasets, scores
 from thermedge.evaluation.datasets.layout import group_of
 from thermedge.evaluation.metrics import PLAIN
@@ -74,6 +75,7 @@ class Validation:
         settings: Of the online loop.
 
     Raises:
+        RecipeError: Two folders have one name in the log.
         DatasetError: A folder is missing, malformed, or holds no label.
     """
 
@@ -83,6 +85,7 @@ class Validation:
         self._plan, self._settings = plan, settings
         self._rules = Plan(version=1, summary="", kind="one_pass", max_frames=spec.frames)
         folders = [root / path for path in spec.paths]
+        _check_names(folders)
         self._clips = {group_of(folder): _chosen(folder, spec.clips) for folder in folders}
         if spec.scenes:
             self._clips[changing_size.GROUP] = list(changing_size.data_set(spec.scenes).sequences)
@@ -112,6 +115,17 @@ class Validation:
             found.append(scores.of_sequence(result, clip, PLAIN, self._rules))
         whole = scores.average("", group, found).measures[_MEASURE]
         return Tried(whole, {one.sequence: one.measures[_MEASURE] for one in found})
+
+
+def _check_names(folders: list[Path]) -> None:
+    """Refuse two folders whose scores would be logged under one name."""
+    for name, times in Counter(map(group_of, folders)).items():
+        if times > 1:
+            raise RecipeError(
+                f"Two paths of the recipe's [validation] are called {name!r}, by their last two "
+                "folders.",
+                "Name every folder once, and rename one of two that are called alike.",
+            )
 
 
 def _chosen(folder: Path, count: int) -> list[Sequence]:

@@ -96,3 +96,17 @@ def test_a_wrong_plan_is_refused_in_two_lines(
 def test_a_negative_number_of_workers_is_refused(plan_file, tmp_path, capsys):
     assert main(["ablate", str(plan_file), "--data", str(tmp_path), "--workers", "-1"]) == 2
     assert "--workers is -1" in capsys.readouterr().err
+
+
+def test_a_plan_that_was_changed_is_refused_beside_its_old_runs(
+    plan_file, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    command = ["ablate", str(plan_file), "--data", str(tmp_path), "--workers", "0"]
+    assert main([*command, "--threads", "1", "--device", "cpu"]) == 0
+    capsys.readouterr()
+    plan_file.write_text(plan_file.read_text().replace("frames = 3", "frames = 2"))
+    assert main([*command, "--threads", "1", "--device", "cpu"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "belongs to another recipe" in err

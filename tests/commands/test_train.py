@@ -114,3 +114,21 @@ def test_a_missing_package_is_named_with_the_way_to_get_it(refused, recipe, monk
     told = refused(recipe)
     assert f"training needs {package}" in told
     assert "thermedge[export]" in told
+
+
+def test_a_missing_start_is_named_even_if_the_run_has_begun(refused, recipe, trained, tmp_path):
+    told = refused(recipe, "-o", trained[2], "--from", tmp_path / "nowhere.safetensors")
+    assert "nowhere.safetensors" in told
+    assert "-o" in told
+
+
+@pytest.mark.parametrize("value", ["heads = 5", "stem = 0", "features = -4"])
+def test_a_network_that_can_not_be_is_refused(refused, recipe, value):
+    recipe.write_text(recipe.read_text() + f"\n[network]\n{value}\n")
+    assert "[network]" in refused(recipe)
+
+
+def test_clips_for_a_tracker_of_pairs_are_refused(refused, recipe):
+    text = recipe.read_text().replace("stdtrack", "smmt")
+    recipe.write_text(text.replace("batch = 4", "batch = 4\nclip = 2"))
+    assert "smmt takes pairs only" in refused(recipe)

@@ -108,6 +108,15 @@ def test_weights_that_do_not_fit_this_version_are_refused(checkpoint_file, chang
         checkpoints.network(dataclasses.replace(saved, tensors=tensors))
 
 
+def test_a_network_takes_the_weights_of_the_part_that_is_asked_for(checkpoint_file, network):
+    saved = checkpoints.load(checkpoint_file)
+    other = models.build("stdtrack", "nano")
+    for part in ("average", "model"):
+        checkpoints.fill(other, saved, part)
+        for name, value in saved.part(part).items():
+            assert torch.equal(other.state_dict()[name], value), name
+
+
 def test_a_loaded_checkpoint_outlives_its_file(path):
     checkpoints.save(small(step=1), path)
     old = checkpoints.load(path)

@@ -63,3 +63,35 @@ def test_a_change_that_the_network_does_not_know_is_refused():
         models.build("stdtrack", "nano", {"wings": True})
     with pytest.raises(RecipeError, match="network.mask is 'no', expected bool"):
         models.build("stdtrack", "nano", {"mask": "no"})
+
+
+@pytest.mark.parametrize(
+    ("tracker", "changes", "problem"),
+    [
+        ("stdtrack", {"heads": 5}, "head is 64, expected a multiple of heads, 5"),
+        ("stdtrack", {"heads": 0}, "heads is 0, expected 1 or more"),
+        ("stdtrack", {"stem": 0}, "stem is 0, expected 1 or more"),
+        ("stdtrack", {"features": -4}, "features is -4, expected 1 or more"),
+        ("stdtrack", {"deep": -1}, "deep is -1, expected 0 or more"),
+        ("smmt", {"heads": 32}, "motion is 48, expected a multiple of heads, 32"),
+        ("smmt", {"heads": 3}, "inner is 32, expected a multiple of heads, 3"),
+        ("smmt", {"kernel_cells": 4}, "kernel_cells is 4, expected an odd number"),
+        ("siamcross", {"kernel_cells": 4}, "kernel_cells is 4, expected an odd number"),
+        ("siamcross", {"wide": -1}, "wide is -1, expected 0 or more"),
+        ("fgsgt", {"inner": 33}, "inner is 33, expected a multiple of 2"),
+        ("fgsgt", {"kernel_cells": 6}, "kernel_cells is 6, expected an odd number"),
+        ("ainet", {"heads": 5}, "channels is 64, expected a multiple of heads, 5"),
+        ("ainet", {"gate": 33}, "gate is 33, expected a multiple of 2"),
+        ("ainet", {"inner": 31}, "inner is 31, expected a multiple of 32"),
+        ("ainet", {"depth": 0}, "depth is 0, expected 1 or more"),
+    ],
+)
+def test_widths_that_no_network_can_have_are_refused(tracker, changes, problem):
+    with pytest.raises(RecipeError, match=problem) as caught:
+        models.build(tracker, "nano", changes)
+    assert "[network]" in caught.value.remedy
+
+
+def test_layers_that_can_be_left_out_may_be_none():
+    assert models.build("stdtrack", "nano", {"deep": 0, "change": 0}).change is None
+    assert len(models.build("smmt", "nano", {"deep": 0, "shared": 0, "tower": 0}).shared) == 0

@@ -139,6 +139,42 @@ def test_what_is_trained_is_not_trained_again(plan_file, run, tmp_path, monkeypa
     assert [one.groups for one in after] == [one.groups for one in before]
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("seed = 9", "seed = 10"),
+        ("mask = false", "multi_scale = false"),
+        ("frames = 3", "frames = 2"),
+        ("samples = 8", "samples = 8\nlearning_rate = 2e-3"),
+    ],
+)
+def test_scores_of_a_plan_as_it_was_are_not_shown_for_another(plan_file, run, old, new):
+    run(ablate.read(str(plan_file)))
+    text = plan_file.read_text()
+    assert text.count(old) == 1
+    plan_file.write_text(text.replace(old, new))
+    with pytest.raises(RecipeError, match="belongs to another recipe"):
+        run(ablate.read(str(plan_file)))
+
+
+def test_a_run_that_left_only_a_log_is_trained_from_its_beginning(plan_file, run, tmp_path):
+    plan = ablate.read(str(plan_file))
+    before = run(plan)
+    for log in (tmp_path / "runs").glob("*/log.jsonl"):
+        (log.parent / loop.LAST).unlink()
+        log.write_text(log.read_text().replace('"step": 2', '"step": 90'))  # of a longer run
+    assert [one.groups for one in run(plan)] == [one.groups for one in before]
+
+
+def test_a_finished_run_whose_log_is_gone_is_refused(plan_file, run, tmp_path):
+    plan = ablate.read(str(plan_file))
+    run(plan)
+    (tmp_path / "runs" / "all-of-it" / "log.jsonl").unlink()
+    with pytest.raises(RecipeError, match="all-of-it is finished, but .* not in its log") as caught:
+        run(plan)
+    assert "Remove this folder" in caught.value.remedy
+
+
 def test_worth_is_paired_by_clip_and_counts_groups_alike():
     one = {"many": {"a": 0.5, "b": 0.7, "c": 0.9, "d": 0.1}, "few": {"e": 0.4}}
     other = {"many": {"a": 0.4, "b": 0.6, "c": 0.8, "d": 0.0, "x": 1.0}, "few": {"e": 0.1}}

@@ -135,6 +135,29 @@ def test_a_resumed_run_adds_to_its_log(train, tmp_path, monkeypatch):
     assert [json.loads(line)["step"] for line in lines] == [2, 4, 6]
 
 
+def test_the_log_of_a_run_that_left_no_checkpoint_is_not_gone_on_with(
+    train, tiny, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(loop, "_LOG_EVERY", 1)
+    with pytest.raises(Killed):
+        train(report=killed_at(5))
+    train(text=tiny.replace("samples = 24", "samples = 12"))
+    lines = (tmp_path / "run" / record.LOG).read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("part", ["model", "average"])
+def test_a_run_of_a_version_with_another_network_is_refused(train, part):
+    last = train()
+    saved = checkpoints.load(last)
+    tensors = {k: v for k, v in saved.tensors.items() if not k.startswith(f"{part}.change.")}
+    checkpoints.save(replace(saved, tensors=tensors), last)
+    with pytest.raises(RecipeError, match="does not fit the stdtrack tiny .*change.here") as caught:
+        train()
+    assert "\n" not in caught.value.problem
+    assert checkpoints.load(last).tensors.keys() == tensors.keys()
+
+
 def test_another_recipe_in_the_same_folder_is_refused(train, tiny):
     last = train()
     before = last.read_bytes()
@@ -219,6 +242,26 @@ def test_a_run_in_which_a_part_learns_resumes_to_the_same_bits(train, only_chang
     assert_same(straight, train("stopped", only_change, start_from=first))
 
 
+@pytest.mark.parametrize("change", ["less", "other shape"])
+def test_what_is_not_to_learn_must_come_with_the_checkpoint(train, only_change, change, tmp_path):
+    first = checkpoints.load(train("first"))
+    tensors = dict(first.tensors)
+    if change == "less":
+        del tensors["average.mask.key.weight"]
+    else:
+        tensors["average.mask.key.weight"] = torch.zeros(3, 3)
+    checkpoints.save(replace(first, tensors=tensors), tmp_path / "less.safetensors")
+    with pytest.raises(RecipeError, match="only change learn, .* no mask.key.weight of shape"):
+        train("second", only_change, start_from=tmp_path / "less.safetensors")
+
+
+def test_what_is_to_learn_need_not_come_with_the_checkpoint(train, only_change, tmp_path):
+    first = checkpoints.load(train("first"))
+    tensors = {k: v for k, v in first.tensors.items() if not k.startswith("average.change.")}
+    checkpoints.save(replace(first, tensors=tensors), tmp_path / "less.safetensors")
+    assert train("second", only_change, start_from=tmp_path / "less.safetensors").exists()
+
+
 def test_a_part_can_not_learn_on_top_of_nothing(train, only_change):
     with pytest.raises(RecipeError, match="nothing else is known") as error:
         train(text=only_change)
@@ -291,3 +334,18 @@ def test_clips_count_every_window_and_resume_like_pairs(train, tiny, monkeypatch
         train("stopped", text=text, report=killed_at(2))
     assert_same(straight, train("stopped", text=text))
     assert (checkpoints.load(straight).step, checkpoints.load(straight).samples) == (3, 24)
+
+
+@pytest.mark.parametrize("tracker", ["ainet", "fgsgt", "siamcross", "smmt"])
+def test_clips_for_a_network_that_takes_pairs_are_refused(train, tiny, tracker):
+    text = tiny.replace("stdtrack", tracker).replace('"tiny"', '"nano"')
+    with pytest.raises(RecipeError, match=f"clip is 2, but {tracker} takes pairs only"):
+        train(text=text.replace("batch = 4", "batch = 4\nclip = 2"))
+
+
+def test_a_missing_start_is_refused_even_if_the_run_has_begun(train, tmp_path):
+    last = train()
+    with pytest.raises(RecipeError, match="no checkpoint .*nowhere") as caught:
+        train(start_from=tmp_path / "nowhere.safetensors")
+    assert "--from" in caught.value.remedy
+    assert_same(train(start_from=last), last)

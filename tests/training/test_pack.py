@@ -91,6 +91,68 @@ def test_what_changes_the_content_makes_a_new_pack(cache, root, reads, write_cli
     assert after.boxes.tolist() != before.boxes.tolist()
 
 
+def test_a_video_under_the_same_name_makes_a_new_pack(cache, root, reads):
+    before = pack.opened(CLIPS, root).picture(0).copy()
+    ours, other = (root / f"clips/square{n}/video.mkv" for n in range(2))
+    shutil.copyfile(other, ours)
+    after = pack.opened(CLIPS, root).picture(0)
+    assert len(reads) == 2
+    assert (after != before).any()
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        ("sequences", ["one/video.avi"]),
+        ("stills", ["images/hill_1.jpg", "images/day/hill_2.jpg"]),
+        ("pairs", ["thermal/1.png", "visible/1.png"]),
+    ],
+)
+def test_size_and_time_of_every_picture_decide_over_the_pack(tmp_path, kind, names):
+    spec = replace(CLIPS, kind=kind, path="road")
+    files = [tmp_path / "road" / name for name in names]
+    for file in files:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"before")
+    keys = [pack._key(spec, tmp_path)]
+    for file in files:
+        seconds = file.stat().st_mtime
+        file.write_bytes(b"afterwards")
+        os.utime(file, (seconds, seconds))
+        keys.append(pack._key(spec, tmp_path))
+        os.utime(file, (seconds, seconds + 1))
+        keys.append(pack._key(spec, tmp_path))
+    assert len(set(keys)) == 1 + 2 * len(files)
+    assert pack._key(spec, tmp_path) == keys[-1]
+
+
+def test_a_link_to_a_picture_that_is_gone_is_left_to_the_reader(cache, tmp_path):
+    spec = replace(CLIPS, kind="pairs", path="road")
+    for name in ("thermal", "visible"):
+        (tmp_path / "road" / name).mkdir(parents=True)
+        (tmp_path / "road" / name / "1.png").symlink_to(tmp_path / "gone.png")
+    with pytest.raises(RecipeError, match="1.png is not a readable picture"):
+        pack.opened(spec, tmp_path)
+
+
+@pytest.mark.parametrize("file", ["pixels.u8", "index.npz"])
+@pytest.mark.parametrize("kept", [None, 0, 1, 40, 0.5, -1])
+def test_a_damaged_pack_is_made_again(cache, root, reads, file, kept):
+    before = pack.opened(CLIPS, root)
+    pixels, boxes = before.pixels.copy(), before.boxes
+    (folder,) = cache.iterdir()
+    content = (folder / file).read_bytes()
+    (folder / file).unlink()
+    if kept is not None:
+        end = int(kept * len(content)) if isinstance(kept, float) else kept
+        (folder / file).write_bytes(content[:end])
+    after = pack.opened(CLIPS, root)
+    np.testing.assert_array_equal(after.pixels, pixels)
+    np.testing.assert_array_equal(after.boxes, boxes)
+    pack.opened(CLIPS, root)
+    assert len(reads) == 2
+
+
 @pytest.mark.parametrize("file", ["scene.py", "scene_outlines.py", "sensor_model.py", "scaling.py"])
 def test_another_scene_generator_makes_a_new_pack(tmp_path, monkeypatch, file):
     code = tmp_path / "runtime"

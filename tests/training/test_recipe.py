@@ -113,6 +113,8 @@ def test_a_recipe_may_name_clips_to_validate_on(recipe_text):
     [
         ('["held_out"]', "[]", "validation names no paths"),
         ('["held_out"]', '["clips"]', "validation takes 'clips', which is trained on"),
+        ('["held_out"]', '["clips/"]', "validation takes 'clips/', which is trained on"),
+        ('["held_out"]', '["x/../clips"]', "validation takes 'x/../clips', which is"),
         ("every = 100", "every = 0", "validation.every is 0"),
         ("every = 100", "every = 100\nscenes = 25", "validation.scenes is 25, expected 0 to 24"),
         ("every = 100", "every = 100\nclips = 0", "validation.clips is 0"),

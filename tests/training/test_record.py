@@ -91,3 +91,11 @@ def test_half_a_line_is_skipped_and_the_next_entry_begins_its_own(tmp_path):
         log.write(100, 8, {"total": 1.0})
     assert [entry["step"] for entry in entries(path)] == [50, 100]
     assert len(path.read_text().splitlines()) == 3
+
+
+def test_a_run_from_its_beginning_starts_with_an_empty_log(tmp_path):
+    with Record(tmp_path, "mine", 0) as log:
+        log.write(50, 200, {"total": 2.0})
+    with Record(tmp_path, "mine", 0) as log:
+        log.write(25, 100, {"total": 1.0})
+    assert [entry["step"] for entry in entries(tmp_path / record.LOG)] == [25]

@@ -1,13 +1,14 @@
 """Facts about validation: the runtime's tracker around a network that still learns."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 import torch
 
 from thermedge import bundle
-from thermedge.errors import DatasetError
+from thermedge.errors import DatasetError, RecipeError
 from thermedge.evaluation import changing_size, datasets
 from thermedge.evaluation.run import one_pass
 from thermedge.export import settings
@@ -127,3 +128,17 @@ def test_generated_scenes_are_a_group_of_their_own(plan, online, tmp_path, netwo
     ((group, tried),) = Validation(plan, spec, tmp_path, online)(network).items()
     assert group == changing_size.GROUP
     assert tried.clips.keys() == {"scene 0"}
+
+
+@pytest.mark.parametrize("paths", [("one/x/val", "two/x/val"), ("one/x/val", "one/x/val/")])
+def test_folders_that_are_called_alike_are_refused_before_the_first_step(
+    tiny, folder, online, paths
+):
+    for path in {path.rstrip("/") for path in paths}:
+        shutil.copytree(folder / "clips", folder / path)
+    table = TABLE.replace('"held_out"', ", ".join(f'"{path}"' for path in paths))
+    with pytest.raises(RecipeError, match="are called 'x/val'"):
+        loop.train(
+            tiny + table, folder / "run", data=folder, settings=online, workers=0, device="cpu"
+        )
+    assert not list((folder / "run").iterdir())
