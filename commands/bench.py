@@ -46,12 +46,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="kcf, csrt, mil or static, may be given again; default: kcf for accuracy, all that "
         "this OpenCV has for time. csrt takes minutes",
     )
-    parser.add_argument("--max-frames", type=int, default=300, help="per sequence; default: 300")
-    parser.add_argument("--backend", default="auto", help="inference engine of the bundles")
+    parser.add_argument(
+        "--max-frames", type=int, default=300, help="accuracy: per sequence; default: 300"
+    )
+    parser.add_argument(
+        "--backend", default="auto", help="accuracy: inference engine of the bundles"
+    )
     parser.add_argument(
         "--only",
         choices=("accuracy", "time"),
-        help="leave out the other half: accuracy on all frames, or time in turns on some, "
+        help="leave out the other half: accuracy on whole clips, or time in turns on some frames, "
         "start-up, memory and disk",
     )
     parser.add_argument(

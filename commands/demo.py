@@ -45,7 +45,9 @@ def run(args: argparse.Namespace) -> int:
         ) from error
     console = Console()
     with (
-        open_tracker(read(find(args.bundle)), backend=args.backend) as tracker,
+        open_tracker(
+            read(find(args.bundle)), backend=args.backend, precision=args.precision
+        ) as tracker,
         open_synthetic("synthetic:") as source,
     ):
         truths = Overlap(source.truths)

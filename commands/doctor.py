@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from thermedge.commands.options import add_backend
@@ -17,16 +18,25 @@ _OPTIONAL = {
     "onnxruntime": "inference on the CPU (backend ort)",
     "openvino": "inference on the CPU, faster in INT8 (backend openvino)",
     "tensorrt": "inference on NVIDIA's GPU (backend trt); comes with JetPack",
+    "cuda": "the backend trt, beside tensorrt",
     "linuxpy": "cameras (v4l2:)",
     "pymavlink": "--out mavlink:",
     "paho": "--out mqtt:",
     "prometheus_client": "--metrics",
+    "starlette": "--preview",
+    "uvicorn": "--preview",
+    "websockets": "--preview",
     "torch": "training and export, on the workstation only",
     "onnx": "export, on the workstation only",
+    "onnxscript": "export of a checkpoint, on the workstation only",
     "safetensors": "checkpoints, on the workstation only",
 }
 
-_DISTRIBUTION = {"cv2": "opencv-python-headless", "paho": "paho-mqtt"}
+_DISTRIBUTION = {
+    "cv2": "opencv-python-headless",
+    "cuda": "cuda-bindings",
+    "paho": "paho-mqtt",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,7 +60,9 @@ def run(args: argparse.Namespace) -> int:
     console = Console()
     _print_machine(console)
     _print_checkup(console)
-    healthy = [_is_healthy(console, name, args.backend) for name in args.bundle or names()]
+    healthy = [
+        _is_healthy(console, name, args.backend, args.precision) for name in args.bundle or names()
+    ]
     return 0 if all(healthy) else USAGE_ERROR
 
 
@@ -95,22 +107,25 @@ def _print_checkup(console: Console) -> None:
             )
 
 
-def _is_healthy(console: Console, name: str, backend: str) -> bool:
+def _is_healthy(console: Console, name: str, backend: str, precision: str) -> bool:
     from thermedge import bundle
     from thermedge.bundles import find
     from thermedge.errors import ThermedgeError
     from thermedge.runtime import golden
+    from thermedge.runtime.engines import open_engines
 
     try:
         found = bundle.read(find(name))
-        gaps = golden.check(found, backend=backend)
+        with closing(open_engines(found, backend=backend, precision=precision)) as engines:
+            gaps = golden.compare(found, engines.template, engines.track, engines.precision)
     except ThermedgeError as error:
         console.print(f"{name}: FAILED: {error}", highlight=False, markup=False)
         return False
     console.print(
-        f"{name}: {found.manifest.tracker} {found.manifest.size} {found.manifest.precision}, "
-        f"all {len(found.manifest.files)} checksums match, golden vectors reproduced: largest "
-        f"difference to the exported fp32 {max(gaps.values()):.1e}, as its precision allows",
+        f"{name}: {found.manifest.tracker} {found.manifest.size}, {engines.precision} by "
+        f"{engines.backend}, all {len(found.manifest.files)} checksums match, golden vectors "
+        f"reproduced: largest difference to the exported fp32 {max(gaps.values()):.1e}, as its "
+        "precision allows",
         highlight=False,
         markup=False,
         soft_wrap=True,

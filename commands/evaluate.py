@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 _EPILOG = """\
 examples:
-  thermedge evaluate --data recordings/ --peer kcf
-  thermedge evaluate --data LSOTB-TIR/ --results SiamRPN=results/siamrpn/
+  thermedge evaluate --data recordings/ --bundle default --peer mil
+  thermedge evaluate --data LSOTB-TIR/ --bundle default --results SiamRPN=results/siamrpn/
   thermedge evaluate --data recordings/ --protocol real_time --rate 60 --latency board.csv
 
 A second call with the same arguments goes on where the first was stopped. The exit status is
@@ -45,12 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     who = parser.add_argument_group("who runs (may be given again)")
     who.add_argument(
         "--bundle", action="append", default=[], metavar="NAME|FOLDER",
-        help="a tracker; default: the shipped one",
+        help="a tracker; default: the shipped one, where neither --peer nor --results is given",
     )  # fmt: skip
     who.add_argument(
         "--peer", action="append", default=[], metavar="NAME",
-        help="kcf, csrt, mil of OpenCV, or static; with -round or -trunc behind, how boxes "
-        "become whole px",
+        help="mil of OpenCV, kcf and csrt of opencv-contrib-python-headless, or static; with "
+        "-round or -trunc behind, how boxes become whole px",
     )  # fmt: skip
     who.add_argument(
         "--results", action="append", default=[], metavar="[NAME=]FOLDER",

@@ -29,7 +29,8 @@ examples:
   thermedge flash orin-nano-8gb-devkit-super --l4t ~/Linux_for_Tegra --bundle default
   sudo thermedge flash orin-nano-8gb-devkit-super --l4t ~/Linux_for_Tegra --bundle runs/b \\
       --wheelhouse dist/wheelhouse --login tracker --password-file pw --yes-erase nvme0n1
-  sudo thermedge flash nano-4gb-devkit --l4t ... --bundle default --no-flash --execute
+  sudo thermedge flash orin-nano-8gb-devkit --l4t ~/Linux_for_Tegra --bundle default \\
+      --storage sd --login tracker --no-flash --execute
 
 Without --yes-erase nothing is written: it checks, and tells what it would do. Flashing erases
 the board's storage and its boot firmware.

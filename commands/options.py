@@ -18,7 +18,11 @@ def add_target(parser: argparse.ArgumentParser) -> None:
         choices=("hottest", "moving"),
         help="choose what is warmest against its surroundings, or what moves against the scene",
     )
-    one.add_argument("--select", action="store_true", help="drag a box in a window")
+    one.add_argument(
+        "--select",
+        action="store_true",
+        help="drag a box in a window; needs opencv-python in place of opencv-python-headless",
+    )
     group.add_argument(
         "--auto-timeout",
         type=float,

@@ -33,7 +33,7 @@ examples:
 reports (--out, as often as wanted; profile.html where none is named):
   r.html    tables and drawings in one file
   r.jsonl   the same figures, one JSON object per line
-  r.csv     the times of every frame, for `thermedge evaluate --latencies`
+  r.csv     the times of every frame, for `thermedge evaluate --latency`
 Ctrl-C ends the run and still writes them, without layers and accuracy (exit status 130).
 """
 

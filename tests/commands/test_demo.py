@@ -1,6 +1,8 @@
 import json
 
 from thermedge.commands import main
+from thermedge.errors import BundleError
+from thermedge.runtime import tracker
 
 
 def test_the_demo_survives_occlusion_and_shutter_and_writes_its_files(tmp_path, capsys):
@@ -22,3 +24,15 @@ def test_a_folder_that_can_not_be_made_is_an_error(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert main(["demo", "--out", str(tmp_path / "file" / "out")]) == 2
     assert "can't be made" in capsys.readouterr().err
+
+
+def test_the_precision_asked_for_is_the_one_that_runs(tmp_path, monkeypatch):
+    asked = {}
+
+    def opened(bundle, **chosen):
+        asked.update(chosen)
+        raise BundleError("That is all this test wants to know.", "Nothing.")
+
+    monkeypatch.setattr(tracker, "open_tracker", opened)
+    assert main(["demo", "--out", str(tmp_path), "--backend", "ort", "--precision", "fp32"]) == 2
+    assert asked == {"backend": "ort", "precision": "fp32"}
