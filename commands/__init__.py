@@ -62,7 +62,8 @@ def guarded(function: Callable[[], int]) -> int:
         try:
             return _explained(function)
         finally:
-            sys.stdout.flush()  # here a closed pipe can still be caught
+            if sys.stdout is not None:  # it is None when the shell closed it: >&-
+                sys.stdout.flush()  # here a closed pipe can still be caught
     except BrokenPipeError:
         # Python flushes stdout once more while it exits: let that go nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -89,16 +90,23 @@ def _run(argv: Sequence[str]) -> int:
 
 
 def _parser(chosen: str | None) -> argparse.ArgumentParser:
-    """Return the parser of all verbs; only the chosen one knows its arguments."""
+    """Return the parser of all verbs; only the chosen one knows its arguments.
+
+    Flags are never cut short: what a service passes to track-camera is read by others too, and
+    a flag that is new must not change what an older script says.
+    """
     parser = argparse.ArgumentParser(
         prog="thermedge",
         description="Take a trained thermal-infrared tracker to an embedded board.",
         epilog="thermedge VERB --help tells a verb's arguments.",
+        allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"thermedge {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for verb, (module, summary) in VERBS.items():
-        subparser = verbs.add_parser(verb, help=summary, description=f"{summary.capitalize()}.")
+        subparser = verbs.add_parser(
+            verb, help=summary, description=f"{summary.capitalize()}.", allow_abbrev=False
+        )
         if verb == chosen:
             importlib.import_module(module).add_arguments(subparser)
     return parser

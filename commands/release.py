@@ -75,7 +75,8 @@ def run(args: argparse.Namespace) -> int:
         state = release.switch(args.version, layout, service=service.here(args.soak))
         print(f"{args.version} is current; service: {state}")
     elif args.step == "rollback":
-        print(f"{release.rollback(layout, service=service.here(args.soak))} is current")
+        version, state = release.rollback(layout, service=service.here(args.soak))
+        print(f"{version} is current; service: {state}")
     else:
         print(f"{args.mode} is mode {power.set_mode(args.mode)}")
     return 0

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +15,11 @@ from thermedge.commands.options import (
     add_tracker,
     check_auto_timeout,
     check_least,
+)
+from thermedge.commands.track_ending import (
+    closing_undisturbed,
+    ending_on_sigterm,
+    signals_waiting,
 )
 from thermedge.commands.track_preview import (
     add_preview,
@@ -161,9 +164,9 @@ def run(args: argparse.Namespace) -> int:
             preview = opened_preview(
                 args, source, control, summary=summary, record=record, tracker=bundle.manifest.name
             )
-            opened.enter_context(preview)
+            opened.enter_context(closing_undisturbed(preview))
             also, record = [preview.feed, preview.recorder], None
-            orders = [*orders, *([] if source.live else [Pace()])]
+            orders = [*orders, *([] if source.live else [Pace(source.rate_hz)])]
             watchers.append(preview.frame)
             console.print(f"preview: {preview.address}", highlight=False, soft_wrap=True)
         if args.metrics is not None:
@@ -239,31 +242,14 @@ def track_and_report(
                 summary=result,
             )
         finally:
-            status.stop()
-            files.close()  # before the table: what is still to be written may fail
-            if result.frames > 1:
-                print_summary(console, result)
+            with signals_waiting():  # a second Ctrl-C would take a file that is not closed yet
+                status.stop()
+                files.close()  # before the table: what is still to be written may fail
+                if result.frames > 1:
+                    print_summary(console, result)
     for name in (*_files(names), *wrote):
         console.print(f"wrote {name}", highlight=False, soft_wrap=True)
     return result
-
-
-@contextmanager
-def ending_on_sigterm() -> Iterator[None]:
-    """Let SIGTERM, with which systemd stops a service, end the run cleanly with status 0."""
-
-    def end(number: int, frame: object) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the end is under way
-        raise SystemExit(0)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _opened(
@@ -392,6 +378,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="track-camera",
         description="Follow one target of a thermal camera, a recording, or a generated scene.",
+        allow_abbrev=False,
     )
     add_arguments(parser)
     return guarded(lambda: run(parser.parse_args(sys.argv[1:])))

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from thermedge.errors import TargetError
 
+LEAST_SIDE_PX = 0.1  # of a target: far below what shows, far above what numbers lose
+
 
 @dataclass(frozen=True, slots=True)
 class Box:
@@ -54,8 +56,8 @@ def checked_target(box: Box, width_px: int, height_px: int) -> Box:
     """Return `box` if a track can start from it in a frame of the given size.
 
     Raises:
-        TargetError: A value is not finite, the size is not positive, or the box's
-            middle lies outside the frame.
+        TargetError: A value is not finite, a side is not positive, vanishing or longer than
+            the frame's, or the box's middle lies outside the frame.
     """
     frame = f"the {width_px}x{height_px} frame"
     came = ",".join(f"{value:g}" for value in box)
@@ -68,6 +70,12 @@ def checked_target(box: Box, width_px: int, height_px: int) -> Box:
         raise TargetError(
             f"The target box {came} has no area: width and height must be above 0 px.",
             "Give x,y,w,h with the top-left corner first, not two corners.",
+        )
+    if min(box.w, box.h) < LEAST_SIDE_PX:
+        raise TargetError(
+            f"The target box {came} is too small: width and height must be {LEAST_SIDE_PX} px "
+            "or more.",
+            "Give x,y,w,h in px, around all that is seen of the target.",
         )
     cx, cy = box.center
     if not (0 <= cx < width_px and 0 <= cy < height_px):

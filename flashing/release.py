@@ -125,8 +125,8 @@ def switch(version: str, layout: Layout, *, service: Systemd | None) -> str:
         return _switch(version, layout, service)
 
 
-def rollback(layout: Layout, *, service: Systemd | None) -> str:
-    """Go back to the release that ran before, and return its version.
+def rollback(layout: Layout, *, service: Systemd | None) -> tuple[str, str]:
+    """Go back to the release that ran before; return its version, and how its service is.
 
     Raises:
         BoardError: There is none.
@@ -137,8 +137,7 @@ def rollback(layout: Layout, *, service: Systemd | None) -> str:
             "There is no release to go back to.",
             "Deploy the one that you want: thermedge deploy HOST --bundle BUNDLE",
         )
-    switch(before, layout, service=service)
-    return before
+    return before, switch(before, layout, service=service)
 
 
 def versions(layout: Layout) -> list[str]:

@@ -48,6 +48,13 @@ class Asked:
     order: Order
     answer: Future[Answer] | None = None
 
+    def begin(self) -> bool:
+        """Return whether it is to be carried out; from then on it can't be taken back.
+
+        Asked once, by who carries it out, before `done` or `refused`.
+        """
+        return self.answer is None or self.answer.set_running_or_notify_cancel()
+
     def done(self, answer: Answer) -> None:
         """Tell that the order was carried out."""
         if self.answer is not None:
@@ -71,7 +78,7 @@ class Orders(Protocol):
     def take(self, frame: Frame) -> Iterable[Asked]:
         """Return the orders to be carried out on `frame`, oldest first.
 
-        The loop answers each once.
+        The loop begins and answers each once.
         """
         ...
 
@@ -89,7 +96,8 @@ class Control:
     def ask(self, order: Order) -> Future[Answer]:
         """Queue an order; the future is answered when it was carried out, or refused.
 
-        Cancelling the future takes back an order that still waits for a frame.
+        Cancelling the future takes back an order that still waits for a frame, or for the
+        shutter to open.
 
         Raises:
             ThermedgeError: Too many orders wait already.
@@ -108,7 +116,7 @@ class Control:
         waiting = []
         while not self._orders.empty():
             asked = self._orders.get()
-            if asked.answer is None or asked.answer.set_running_or_notify_cancel():
+            if asked.answer is None or not asked.answer.cancelled():
                 waiting.append(asked)
         return waiting
 

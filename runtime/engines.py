@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 
 from thermedge.bundle import Bundle, graph_file
-from thermedge.errors import BackendError, BundleError, ThermedgeError
+from thermedge.errors import BackendError, BundleError, MissingDependencyError, ThermedgeError
 from thermedge.runtime import golden
 from thermedge.runtime.backends import open_backend
 from thermedge.runtime.backends.base import Backend
@@ -21,6 +21,8 @@ _PREFERRED = {"trt": "tensorrt", "openvino": "openvino"}
 # Engines on which explicit symmetric Q/DQ is faster than fp32. On x86 ONNX Runtime computes
 # such layers in floating point and pays for the conversions (INT8.md of `default`).
 _FASTER_IN_INT8 = ("openvino", "trt")
+_MOST_THREADS = 1024  # more than boards and workstations have cores, fewer than hang a machine
+_UNFIT = (BackendError, MissingDependencyError)  # "auto" takes the next engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,8 @@ def open_engines(
         threads: CPU threads of one inference.
 
     Raises:
-        BackendError: The engine or the precision is unknown, or the engine refuses a graph.
+        BackendError: The engine or the precision is unknown, the number of threads is
+            impossible, or the engine refuses a graph.
         BundleError: The bundle has no graphs of that precision.
         MissingDependencyError: The engine is not installed.
     """
@@ -62,9 +65,14 @@ def open_engines(
         raise BackendError(
             f"No precision is called {precision!r}.", f"Choose one of {', '.join(PRECISIONS)}."
         )
+    if not 0 <= threads <= _MOST_THREADS:
+        raise BackendError(
+            f"{threads} CPU threads were asked for, expected 0 to {_MOST_THREADS}.",
+            "Ask for no more than this machine has cores: nproc tells.",
+        )
     if backend == "auto":
         for name in (name for name, package in _PREFERRED.items() if find_spec(package)):
-            with suppress(BackendError):
+            with suppress(*_UNFIT):
                 return _checked(bundle, name, precision, threads)
     return _opened(bundle, "ort" if backend == "auto" else backend, precision, threads)
 
@@ -73,14 +81,14 @@ def _checked(bundle: Bundle, backend: str, precision: str, threads: int) -> Engi
     """Load an engine, and keep it if it computes what was exported."""
     try:
         engines = _opened(bundle, backend, precision, threads)
-    except BackendError as error:
+    except _UNFIT as error:
         log.warning("The backend %s is passed over: %s", backend, error.problem)
         raise
     try:
         golden.compare(bundle, engines.template, engines.track, engines.precision)
     except ThermedgeError as error:
         engines.close()
-        if isinstance(error, BackendError):
+        if isinstance(error, _UNFIT):
             log.warning("The backend %s is passed over: %s", backend, error.problem)
         raise
     return engines

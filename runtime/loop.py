@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from typing import Protocol, runtime_checkable
 
 from thermedge.errors import TargetError
 from thermedge.events import Event
@@ -66,7 +67,7 @@ def follow(
     pilot = _Pilot(tracker, target, orders, is_live=source.live)
     outputs: list[Sink] = []
     started = asked = time.perf_counter()
-    with _read(source) as frames:
+    with closing(pilot), _read(source) as frames:
         for frame in frames:
             waited_ms = (time.perf_counter() - asked) * 1e3
             track = pilot.step(frame, waited_ms)
@@ -83,7 +84,7 @@ def follow(
             watch(track, result)
             if result.frames == max_frames:
                 break
-    pilot.end()
+        pilot.end()
     return result
 
 
@@ -95,6 +96,15 @@ def _read(source: FrameSource) -> Iterator[Iterator[Frame]]:
             yield frames
     else:
         yield iter(source)
+
+
+@runtime_checkable
+class _Closing(Protocol):
+    """A chooser that holds something open while it looks, as a window is."""
+
+    def close(self) -> None:
+        """Let go of it. Calling it twice is allowed."""
+        ...
 
 
 class _Pilot:
@@ -133,21 +143,32 @@ class _Pilot:
         if self._target is not None and not isinstance(self._target, Box):
             raise self._target.failed()
 
+    def close(self) -> None:
+        """Choose no target any more. Calling it twice is allowed."""
+        target, self._target = self._target, None
+        if isinstance(target, _Closing):
+            target.close()
+
     def _obey(self, frame: Frame) -> Track | None:
         """Carry out the orders; return the track of the last one that started one."""
         begun = self._resume(frame)
         for asked in [asked for some in self._orders for asked in some.take(frame)]:
-            if isinstance(asked.order, Snapshot):
-                asked.done(frame.copy())
-            elif isinstance(asked.order, Start):
+            if isinstance(asked.order, Start):
                 if self._is_live and frame.shutter == "closed":
                     self._waiting.append((asked, frame.timestamp_ns))
                 else:
                     begun = self._try(frame, asked, asked.order.box) or begun
+            elif not asked.begin():
+                continue
+            elif isinstance(asked.order, Snapshot):
+                asked.done(frame.copy())
             else:
-                self._is_following, self._target, begun = False, None, None
+                self._is_following, begun = False, None
+                self.close()
                 for waiting, _ in self._waiting:
-                    waiting.refused(TargetError("The track was stopped before it began.", _AGAIN))
+                    if waiting.begin():
+                        error = TargetError("The track was stopped before it began.", _AGAIN)
+                        waiting.refused(error)
                 self._waiting.clear()
                 asked.done(None)
         return begun
@@ -168,6 +189,8 @@ class _Pilot:
         return begun
 
     def _try(self, frame: Frame, asked: Asked, box: Box) -> Track | None:
+        if not asked.begin():  # it was taken back while it waited
+            return None
         try:
             begun = self._begin(frame, box)
         except TargetError as error:
@@ -188,7 +211,7 @@ class _Pilot:
             if not self._orders:
                 raise
             _LOG.warning("%s An order can still start a track.", error.problem)
-            self._target = None
+            self.close()
             return None
         return None if box is None else self._begin(frame, box)
 
@@ -200,7 +223,7 @@ class _Pilot:
             event = Event("restarted", frame.timestamp_ns, frame.index, detail)
             track = replace(track, events=(*track.events, event))
         self._is_following = self._has_followed = True
-        self._target = None
+        self.close()
         return track
 
     def _completed(self, frame: Frame, track: Track, waited_ms: float) -> Track:

@@ -9,6 +9,7 @@ from typing import Any
 
 from thermedge.errors import ThermedgeError
 from thermedge.optional import require
+from thermedge.runtime.hosts import is_host
 from thermedge.runtime.summary import Summary
 from thermedge.runtime.track import Track
 
@@ -137,12 +138,13 @@ def parse_address(text: str) -> tuple[str, int]:
     """Split [ADDRESS:]PORT; without an address it is this machine's own.
 
     Raises:
-        ThermedgeError: The port is no number from 1 to 65535.
+        ThermedgeError: The port is no number from 1 to 65535, or the address can't be one.
     """
     match = re.fullmatch(r"(?:(.*):)?([0-9]{1,5})", text)
     port = int(match[2]) if match else 0
-    if match is None or not 0 < port < 65536:
+    host = ((match and match[1]) or _LOOPBACK).strip("[]")
+    if not 0 < port < 65536 or not is_host(host):
         raise ThermedgeError(
             f"--metrics {text!r} is no [ADDRESS:]PORT.", "Write, for example, --metrics 9464"
         )
-    return (match[1] or _LOOPBACK).strip("[]"), port
+    return host, port

@@ -89,6 +89,7 @@ def _differing(picture: Picture, shifted: list[Picture], *, noise: float) -> Fin
     difference = np.abs(picture - np.median(stack, axis=0))
     # What flickers, or was shifted not exactly, differs everywhere: that is the measure.
     spread = noise + 1.4826 * float(np.median(difference[is_seen])) if is_seen.any() else np.inf
+    spread = max(spread, _SMOOTHED)  # of one count: the steps of 8 bits are noise too
     _, strength, _, (x, y) = cv2.minMaxLoc(beyond)
     if strength <= 0:
         return None

@@ -11,6 +11,7 @@ import threading
 import time
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -79,7 +80,7 @@ class RecordingSink:
         self._slots: queue.LifoQueue[_Slot] = queue.LifoQueue()
         self._work: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
         self._shape: tuple[object, ...] = ()
-        self._num_unrecorded = self._missing = self._num_recorded = 0
+        self._num_unrecorded = self._missing = self._num_recorded = self._num_came = 0
         self._has_failed = self._is_closed = False
         self._is_live = is_live
         self._thread = threading.Thread(target=self._run, name="recording", daemon=True)
@@ -91,12 +92,18 @@ class RecordingSink:
         return self._writer.folder
 
     @property
+    def has_failed(self) -> bool:
+        """Whether the disk refused, which ended the recording."""
+        return self._has_failed
+
+    @property
     def faults(self) -> Mapping[str, int]:
-        """Frames that are not in the recording."""
+        """Frames that are not in the recording; those that still wait count at the close."""
         return {"frames not recorded": self._num_unrecorded}
 
     def write(self, frame: Frame, track: Track) -> None:
         """Copy `frame` for the thread that writes it."""
+        self._num_came += 1
         if not self._has_failed:
             self._reserve(frame)
         slot = self._free_slot()
@@ -115,6 +122,7 @@ class RecordingSink:
         self._is_closed = True
         self._work.put(None)
         self._thread.join()
+        self._num_unrecorded = self._num_came - self._num_recorded
 
     def _reserve(self, frame: Frame) -> None:
         """Make room for frames of this size, unless there is."""
@@ -151,6 +159,8 @@ class RecordingSink:
         except OSError as error:
             self._has_failed = True
             self._slots = queue.LifoQueue()  # nothing is taken any more
+            with suppress(OSError):
+                self._writer.close()
             _LOG.error(
                 "%s: recording ended after %d frames: %s; tracking goes on",
                 self._writer.folder,

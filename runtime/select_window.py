@@ -97,16 +97,25 @@ class WindowChooser:
         picture = self._overlay.draw(frame, idle)
         while True:
             self._show(picture, self._drag)
-            if self._drag.box is not None:
-                self._close()
-                return self._drag.box
+            box = self._drag.box
+            if box is not None:
+                self.close()
+                return box
             if self._is_live:
                 return None
 
     def failed(self) -> TargetError:
         """Return the error for frames that ended before a box was dragged."""
-        self._close()
+        self.close()
         return TargetError("No target was chosen before the frames ended.", "Drag it earlier.")
+
+    def close(self) -> None:
+        """Close the window, if it is open: the target is known, or nobody wants one any more."""
+        if self._drag is None:
+            return
+        self._overlay = self._drag = None
+        cv2.destroyAllWindows()
+        cv2.waitKey(1)  # lets the window system do it
 
     def _open(self, drag: Drag) -> None:
         cv2.namedWindow(_TITLE, cv2.WINDOW_AUTOSIZE)
@@ -121,15 +130,11 @@ class WindowChooser:
         pressed = cv2.waitKey(_WAIT_MS) & 0xFF
         is_gone = cv2.getWindowProperty(_TITLE, cv2.WND_PROP_VISIBLE) < 1
         if pressed == _ESCAPE or is_gone:
-            self._close()
+            self.close()
             raise TargetError(
                 "No target was chosen: the window was left.",
                 "Run again and drag a box, or give it with --init X,Y,W,H",
             )
-
-    def _close(self) -> None:
-        cv2.destroyAllWindows()
-        cv2.waitKey(1)  # lets the window system do it
 
 
 def check_windows(environment: Mapping[str, str] = os.environ) -> None:

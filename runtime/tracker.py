@@ -190,7 +190,7 @@ class Tracker:
         began = perf_counter_ns()
         bounds = self._scaler.bounds(frame.counts, frame.timestamp_ns)
         self._stages["scale"] += perf_counter_ns() - began
-        jump = None if sight.resumed else self._follow_camera()
+        jump = None if sight.resumed else self._follow_camera(sight.blind_s)
         learns = sight.shutter == "none" and not self._unconfirmed
         found = self._examine(frame, self._window(), bounds)
         if sight.step == "range" and self._is_trusted and found.score < _SAME * self._score:
@@ -221,9 +221,11 @@ class Tracker:
     def _is_trusted(self) -> bool:
         return self._state == "tracking" and not self._unconfirmed
 
-    def _follow_camera(self) -> Jump:
+    def _follow_camera(self, elapsed_s: float) -> Jump:
         """Move with a camera that jerked; expect nothing after a cut."""
-        jump = self._jumps.look(self._watch.thumbnail, self._frame_px, self._motion.box)
+        jump = self._jumps.look(
+            self._watch.thumbnail, self._frame_px, self._motion.box, elapsed_s=elapsed_s
+        )
         if jump.kind == "shift":
             self._motion.shift(jump.dx_px, jump.dy_px)
             detail = f"The scene jumped by ({jump.dx_px:.0f}, {jump.dy_px:.0f}) px."

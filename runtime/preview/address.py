@@ -8,6 +8,7 @@ import socket
 from dataclasses import dataclass
 
 from thermedge.errors import ThermedgeError
+from thermedge.runtime.hosts import is_host
 
 LOOPBACK = "127.0.0.1"
 PORT = 8737
@@ -46,10 +47,11 @@ def parse_address(text: str) -> Address:
         ThermedgeError: It is neither.
     """
     match = _WITH_PORT.fullmatch(text)
-    if match is not None and int(match[2]) < 65536:
-        return Address((match[1] or LOOPBACK).strip("[]"), int(match[2]))
-    if _ALONE.fullmatch(text):
-        return Address(text.strip("[]"), PORT)
+    host, port = text.strip("[]"), PORT
+    if match is not None:
+        host, port = (match[1] or LOOPBACK).strip("[]"), int(match[2])
+    if (match or _ALONE.fullmatch(text)) and port < 65536 and is_host(host):
+        return Address(host, port)
     raise ThermedgeError(
         f"--preview {text!r} is no [ADDRESS:]PORT.",
         f"Write the source first, then for example --preview, --preview {PORT}, "

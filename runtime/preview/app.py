@@ -60,6 +60,7 @@ class Site:
         recorder: Is started and ended.
         figures: For Prometheus.
         cookie: Name of the session's cookie; browsers share cookies among ports.
+        host: Where it listens, as a browser writes it.
     """
 
     def __init__(
@@ -72,10 +73,11 @@ class Site:
         recorder: Recorder,
         figures: Figures,
         cookie: str,
+        host: str,
     ) -> None:
         self._access, self._control, self._told = access, control, told
         self._viewers, self._recorder, self._figures = viewers, recorder, figures
-        self._cookie = cookie
+        self._cookie, self._host = cookie, host
         self._responses = require("starlette.responses", PURPOSE)
         self._pages = read_pages()
         self._attempts = Limit(**_ATTEMPTS)
@@ -108,7 +110,7 @@ class Site:
         }
         app = starlette.Starlette(routes=routes, exception_handlers=handlers)
         app.router.redirect_slashes = False
-        return Guard(app, is_local=self._access.is_open)
+        return Guard(app, is_local=self._access.is_open, host=self._host)
 
     async def health(self, request: Any) -> Any:
         """Say whether frames come."""

@@ -38,10 +38,12 @@ class Guard:
         app: Gets the rest.
         is_local: Listens on loopback only. A name of another site that leads here would be
             its way round the browser's rules, so only names of this machine are taken.
+        host: Where it listens, as a browser writes it; always taken.
     """
 
-    def __init__(self, app: App, *, is_local: bool) -> None:
+    def __init__(self, app: App, *, is_local: bool, host: str) -> None:
         self._app, self._is_local = app, is_local
+        self._names = _LOCAL_NAMES | {host.lower().encode()}
         self._limit = Limit(per_s=_PER_S, burst=_BURST)
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
@@ -58,7 +60,7 @@ class Guard:
     def _refusal(self, scope: Scope) -> tuple[int, str, str] | None:
         headers = dict(scope["headers"])
         host = headers.get(b"host", b"").lower()
-        if self._is_local and _name(host) not in _LOCAL_NAMES:
+        if self._is_local and _name(host) not in self._names:
             return 421, "This preview is for its own machine only.", "Open the address it printed."
         origin = headers.get(b"origin")
         is_asking = scope["type"] == "http" and scope["method"] in {"GET", "HEAD"}

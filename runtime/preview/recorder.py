@@ -54,9 +54,12 @@ class Recorder:
 
     @property
     def run(self) -> Path | None:
-        """The folder of the recording that is being made, None while there is none."""
+        """The folder of the recording that is being made, None while there is none.
+
+        One that the disk has ended is none.
+        """
         sink = self._sink
-        return None if sink is None else sink.folder
+        return None if sink is None or sink.has_failed else sink.folder
 
     @property
     def faults(self) -> Mapping[str, int]:
@@ -71,10 +74,9 @@ class Recorder:
             ThermedgeError: One is being made already, or nothing can be written.
         """
         with self._switching:
-            if self._sink is not None:
-                raise ThermedgeError(
-                    f"{self._sink.folder} is being recorded already.", "End it first."
-                )
+            if (run := self.run) is not None:
+                raise ThermedgeError(f"{run} is being recorded already.", "End it first.")
+            self._complete()
             sink = RecordingSink(self._folder, quota=self._quota, **self._about)
             with self._using:
                 self._sink = sink
@@ -84,14 +86,7 @@ class Recorder:
     def stop(self) -> Path | None:
         """Complete the recording and return its folder, None if there was none. May wait."""
         with self._switching:
-            with self._using:
-                sink, self._sink = self._sink, None
-            if sink is None:
-                return None
-            sink.close()
-            self._past.update(sink.faults)
-        _LOG.info("recorded %s", sink.folder)
-        return sink.folder
+            return self._complete()
 
     def write(self, frame: Frame, track: Track) -> None:
         """Hand the frame to the recording, if there is one."""
@@ -105,3 +100,13 @@ class Recorder:
     def close(self) -> None:
         """Complete the recording. Calling it twice is allowed."""
         self.stop()
+
+    def _complete(self) -> Path | None:
+        with self._using:
+            sink, self._sink = self._sink, None
+        if sink is None:
+            return None
+        sink.close()
+        self._past.update(sink.faults)
+        _LOG.info("recorded %s", sink.folder)
+        return sink.folder

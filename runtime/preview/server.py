@@ -173,6 +173,7 @@ class Preview:
             recorder=self.recorder,
             figures=self._figures,
             cookie=f"thermedge_{self.port}",
+            host=self._settings.address.shown_host,
         )
         return site.app()
 

@@ -8,6 +8,7 @@ import threading
 from urllib.parse import SplitResult, urlsplit
 
 from thermedge.errors import SinkError
+from thermedge.runtime.hosts import is_host
 
 _LOG = logging.getLogger(__name__)
 
@@ -86,7 +87,7 @@ def host_and_port(uri: str, *, example: str, port: int | None = None) -> tuple[s
         port: Taken when `uri` names none.
 
     Raises:
-        SinkError: One is missing, or the port is impossible.
+        SinkError: One is missing or impossible.
     """
     try:
         parts: SplitResult = urlsplit(uri)
@@ -95,4 +96,9 @@ def host_and_port(uri: str, *, example: str, port: int | None = None) -> tuple[s
         found, host = None, None
     if not host or not found:
         raise SinkError(f"{uri} names no host and port.", f"Write, for example, {example}")
+    if not is_host(host):
+        raise SinkError(
+            f"{host!r} in {uri} is no host: a part of it is empty or too long.",
+            f"Write, for example, {example}",
+        )
     return host, found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from thermedge.errors import SinkError
 from thermedge.frame import Frame
 from thermedge.runtime.sinks.pending import PendingFile
 from thermedge.runtime.track import Track
+
+_LOG = logging.getLogger(__name__)
 
 
 class LineSink:
@@ -31,6 +34,7 @@ class LineSink:
         self._line = line
         self._pending = PendingFile(path)
         self._size = 0  # bytes of whole lines
+        self._num_written = 0  # tracks
         # Appending, because the position is past the end after a torn line was cut off.
         self._file = self._pending.temporary.open("ab", buffering=0)
         if header:
@@ -43,15 +47,22 @@ class LineSink:
             SinkError: The disk is full or broken.
         """
         self._append(self._line(track))
+        self._num_written += 1
 
     def close(self) -> None:
         """Put the file in its place. Calling it twice is allowed.
+
+        Without any line of a track, what lies there stays as it was.
 
         Raises:
             SinkError: The file can't be completed.
         """
         self._file.close()
-        self._pending.place()
+        if self._num_written:
+            self._pending.place()
+        else:
+            _LOG.warning("%s is not written: it got no frame.", self._path)
+            self._pending.discard()
 
     def _begin(self, header: str) -> None:
         try:

@@ -42,7 +42,7 @@ class MqttSink:
     def __init__(self, uri: str) -> None:
         host, port = host_and_port(uri, example=_EXAMPLE, port=_PORT)
         parts = urlsplit(uri)
-        self._topic = _topic(unquote(parts.path).removeprefix("/"), uri)
+        self._topic = _topic(parts.path, uri)
         self._name = f"mqtt://{host}:{port}/{self._topic}"  # without the password
         self._num_unsent = self._num_queued = self._num_sent = 0
         paho = require("paho.mqtt.client", "publishing to MQTT")
@@ -112,7 +112,13 @@ class MqttSink:
         self._is_reachable = is_reachable
 
 
-def _topic(text: str, uri: str) -> str:
+def _topic(path: str, uri: str) -> str:
+    text = unquote(path).removeprefix("/")
+    if "?" in uri or "#" in uri:  # in a URI they end the path
+        raise SinkError(
+            f"{uri} has a ? or # in it, which no topic to publish to can have as it is.",
+            "Write %3F for a ? in a topic, and leave # out.",
+        )
     if not text or "+" in text or "#" in text or "\0" in text or len(text) > 200:
         raise SinkError(
             f"{uri} names no topic to publish to: expected a name without + and #.",

@@ -86,7 +86,7 @@ class VideoSink:
         self._is_open = False
         self._writer.release()
         if not self._num_written:
-            _LOG.warning("%s is not written: no frame came.", self._path)
+            _LOG.warning("%s is not written: it got no frame.", self._path)
             self._pending.discard()
             return
         self._check()

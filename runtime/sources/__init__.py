@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from thermedge.errors import SourceError
+from thermedge.paths import barrier
 from thermedge.runtime.sources.base import FrameSource
 
 # scheme -> function that takes the whole URI. Paths and file: need no function: what lies
@@ -26,6 +27,7 @@ FOLDER = "thermedge.runtime.sources.folder:FolderSource"
 REPLAY = "thermedge.runtime.sources.replay:ReplaySource"  # takes (path, start_frame=)
 
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+):")  # two letters at least: C: is a drive
+_SLOWEST_HZ, _FASTEST_HZ = 1e-5, 1e6  # a picture a day; time stamps that still differ
 _REMEDY = (
     "Give a video, a folder of numbered pictures, or a URI that starts with "
     f"{' or '.join(f'{scheme}:' for scheme in ('file', *SCHEMES))}"
@@ -81,9 +83,7 @@ def _recording(name: str, start_frame: int) -> FrameSource:
     elif os.path.isfile(path):
         opener = _load(VIDEO)
     else:
-        is_there = os.path.exists(path)
-        what = "is neither a file nor a folder" if is_there else "does not exist"
-        raise SourceError(f"{path} {what}.", _REMEDY)
+        raise _absent(path)
     rate = {} if rate_hz is None else {"rate_hz": rate_hz}
     source: FrameSource = opener(path, start_frame=start_frame, **rate)
     return source
@@ -91,8 +91,18 @@ def _recording(name: str, start_frame: int) -> FrameSource:
 
 def is_recording(path: Path) -> bool:
     """Return whether --record wrote the folder `path`, or a run in it."""
-    is_run = (path / "recording.json").is_file()
-    return is_run or (path.is_dir() and any(path.glob("run-*/recording.json")))
+    is_run = os.path.isfile(path / "recording.json")
+    return is_run or (os.path.isdir(path) and any(path.glob("run-*/recording.json")))
+
+
+def _absent(path: Path) -> SourceError:
+    if reason := barrier(path):
+        return SourceError(
+            f"{path} can't be reached: {reason}.",
+            "Check the name, and that this user may enter all folders on the way.",
+        )
+    what = "is neither a file nor a folder" if os.path.exists(path) else "does not exist"
+    return SourceError(f"{path} {what}.", _REMEDY)
 
 
 def _replay(path: Path, rate_hz: float | None, start_frame: int) -> FrameSource:
@@ -125,9 +135,10 @@ def _rate(text: str, plain: str) -> float:
         rate_hz = float(text)
     except ValueError:
         rate_hz = math.nan
-    if not 0 < rate_hz < math.inf:
+    if not _SLOWEST_HZ <= rate_hz <= _FASTEST_HZ:
         raise SourceError(
-            f"The frame rate of {plain} is {text!r}, expected a number above 0 Hz.",
+            f"The frame rate of {plain} is {text!r}, expected a number from {_SLOWEST_HZ:g} to "
+            f"{_FASTEST_HZ:g} Hz.",
             f"Write {plain}?rate=9",
         )
     return rate_hz

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
 import threading
 from collections.abc import Iterator
@@ -132,8 +133,8 @@ class PairSource:
         if rig.max_gap_ms < period_ms:
             raise SourceError(
                 f"max_gap_ms is {rig.max_gap_ms:g}, but the visible pictures are "
-                f"{period_ms:.0f} ms apart: most frames would have none.",
-                f"Set max_gap_ms to {period_ms:.0f} or more.",
+                f"{period_ms:.4g} ms apart: most frames would have none.",
+                f"Set max_gap_ms to {math.ceil(period_ms)} or more.",
             )
 
     def _beside(self, timestamp_ns: int) -> Picture | None:
@@ -304,6 +305,11 @@ def open_pair(uri: str) -> PairSource:
 
 
 def _check(rig: Rig) -> None:
+    for uri in (rig.thermal, rig.visible):
+        if uri.lower().startswith(SCHEME):
+            raise SourceError(
+                f"The rig names {uri}, itself a pair; expected two single sources.", _REMEDY
+            )
     if not (0 < rig.max_gap_ms < 1e4 and abs(rig.offset_ms) < 1e9):
         raise SourceError(
             f"The rig has max_gap_ms = {rig.max_gap_ms:g} and offset_ms = {rig.offset_ms:g}.",

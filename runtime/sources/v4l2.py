@@ -72,6 +72,7 @@ class V4l2Source:
         )
         self._patience_s = max(self._stall_s, _START_S)
         self._fresh_ns = self._kernel.now_ns()  # when the last frame was delivered
+        self._asked_ns = self._fresh_ns  # when the one that is waited for was asked for
         self._restarts = self._tries = 0  # since then
         self._trouble = ""  # what was last said about it
         self._range: str | None = None
@@ -134,6 +135,7 @@ class V4l2Source:
     def _next(self) -> Frame | None:
         """Return the next frame, None after `close`."""
         with self._lock:
+            self._asked_ns = self._kernel.now_ns()
             while not self._closed:
                 shot = self._attempt()
                 if shot is not None:
@@ -198,9 +200,13 @@ class V4l2Source:
         if self._closed:
             return
         try:
-            self._camera.reopen()
+            is_there = self._camera.reopen()
         except SourceError as error:
             self._say(error.problem)
+            return
+        if not is_there:
+            self._miss("it is not connected")
+            self._say("It is not connected.")
             return
         self._patience_s = max(self._stall_s, _START_S)
         if self._is_away:
@@ -212,18 +218,24 @@ class V4l2Source:
         """Deal with what the driver refuses."""
         reason = error.strerror or str(error)
         if error.errno in _AWAY:
-            if not self._is_away:
-                self._is_away = True
-                self._count("unplugs")
-                self._tell("unplugged", f"{self._camera.name} went away ({reason})")
+            self._miss(reason)
             self._let_go()
         elif self._is_streaming:
             try:
                 self._revive(f"the driver reports: {reason}")
-            except OSError:
+            except OSError as again:  # the first word of an unplugged camera may be any
+                self._is_streaming = False
+                self._recover(again)
                 self._let_go()
         else:  # it can't be opened
             self._say(f"{reason}.")
+
+    def _miss(self, reason: str) -> None:
+        """Tell once that the camera went away."""
+        if not self._is_away:
+            self._is_away = True
+            self._count("unplugs")
+            self._tell("unplugged", f"{self._camera.name} went away ({reason})")
 
     def _revive(self, reason: str) -> None:
         """Restart the stream; where that did not help, open the camera anew."""
@@ -256,7 +268,8 @@ class V4l2Source:
         return self._patience_s - self._since_s(self._intake.alive_ns)
 
     def _wait_left_s(self) -> float:
-        return self._wait_s - self._since_s(self._fresh_ns)
+        """Return for how long a frame is still waited for; nobody waits before asking."""
+        return self._wait_s - self._since_s(max(self._fresh_ns, self._asked_ns))
 
     def _since_s(self, then_ns: int) -> float:
         return (self._kernel.now_ns() - then_ns) * 1e-9

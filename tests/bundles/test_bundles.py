@@ -34,3 +34,8 @@ def test_an_unknown_name_is_refused_with_the_known_ones():
     with pytest.raises(BundleError, match="'nobody'") as caught:
         bundles.find("nobody")
     assert "default" in caught.value.remedy
+
+
+def test_a_folder_that_can_t_be_reached_is_told_as_that(tmp_path):
+    with pytest.raises(BundleError, match="can't be reached: File name too long"):
+        bundles.find(str(tmp_path / ("a" * 300)))

@@ -167,3 +167,24 @@ def test_wrong_usage_reaches_the_shell_as_status_2() -> None:
     done = program("nonsense", stdout=subprocess.PIPE)
     assert (done.returncode, done.stdout) == (2, "")
     assert "Traceback" not in done.stderr
+
+
+def test_a_closed_stdout_is_no_error() -> None:
+    code = "import sys; from thermedge.commands import guarded; sys.exit(guarded(lambda: 7))"
+    command = ["sh", "-c", 'exec "$0" -c "$1" >&-', sys.executable, code]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (7, "")
+
+
+def test_a_flag_that_is_cut_short_is_unknown(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in (["track", "synthetic:", "--bund", "default"], ["doctor", "--back", "ort"]):
+        with pytest.raises(SystemExit) as caught:
+            main(command)
+        assert caught.value.code == 2
+        assert "unrecognized arguments: --b" in capsys.readouterr().err
+    own = "from thermedge.commands.track_camera import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", own, "synthetic:", "--bund", "default"],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert "unrecognized arguments: --bund" in done.stderr

@@ -15,8 +15,8 @@ import pytest
 from thermedge import bundle
 from thermedge.bundles import find
 from thermedge.commands import main
-from thermedge.commands.track_camera import ending_on_sigterm
 from thermedge.runtime.sinks import SCHEMES
+from thermedge.runtime.sinks.video import VideoSink
 from thermedge.runtime.sources import open_source
 
 CLIPS = Path(__file__).parents[3] / "shared" / "data" / "sequences" / "drone_ir" / "val"
@@ -147,6 +147,23 @@ def test_bad_input_is_one_error_with_its_remedy(pictures, tmp_path, capsys, argu
     assert made <= {"empty.mp4", "bundle"}
 
 
+@pytest.mark.parametrize(
+    "failing", [["--out", "missing/b.jsonl"], ["--video", "missing/b.avi"], ["--record", "file"]]
+)
+def test_a_run_whose_outputs_can_t_all_be_opened_replaces_none(
+    pictures, tmp_path, monkeypatch, capsys, failing
+):
+    monkeypatch.chdir(tmp_path)
+    names = ["a.jsonl", "a.csv", "a.avi", "file"]
+    for name in names:
+        Path(name).write_text("earlier")
+    outs = [part for name in names[:3] for part in ("--out", name)]
+    assert track(pictures, INIT, *outs, *failing) == 2
+    assert [Path(name).read_text() for name in names] == ["earlier"] * 4
+    assert {path.name for path in tmp_path.iterdir()} == {"pictures", *names}
+    assert capsys.readouterr().err.count("error:") == 1
+
+
 def service(*arguments, **environment):
     """A process of its own that tracks a camera without end."""
     source = "synthetic:frames=100000,realtime=1,size=160x120"
@@ -185,6 +202,29 @@ def test_an_interrupt_leaves_complete_closed_files(tmp_path, number, status):
     assert capture.get(cv2.CAP_PROP_FRAME_COUNT) in (len(rows) - 1, len(rows))
     with open_source(record) as source:
         assert [frame.index for frame in source] in (indices[:-1], indices)
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+def test_a_signal_while_files_are_closed_waits_for_them(
+    pictures, tmp_path, monkeypatch, capsys, number, status
+):
+    check = VideoSink._check
+
+    def disturbed(sink):
+        signal.raise_signal(number)
+        check(sink)
+
+    monkeypatch.setattr(VideoSink, "_check", disturbed)
+    video, out = tmp_path / "seen.avi", tmp_path / "tracks.jsonl"
+    try:
+        came = track(pictures, INIT, "--out", out, "--video", video)
+    except SystemExit as end:
+        came = end.code
+    assert came == status
+    assert cv2.VideoCapture(str(video)).get(cv2.CAP_PROP_FRAME_COUNT) == 12
+    assert len(out.read_text().splitlines()) == 12
+    assert {path.name for path in tmp_path.iterdir()} == {"pictures", "seen.avi", "tracks.jsonl"}
+    assert "12 frames" in capsys.readouterr().err  # the table is told too
 
 
 def test_systemd_hears_of_the_first_frame_of_life_and_of_the_end(tmp_path):
@@ -273,13 +313,6 @@ def test_without_a_display_select_says_what_else_there_is(pictures, monkeypatch,
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     assert track(pictures, "--select") == 2
     assert "--auto" in capsys.readouterr().err
-
-
-def test_sigterm_means_afterwards_what_it_meant_before():
-    before = signal.getsignal(signal.SIGTERM)
-    with ending_on_sigterm():
-        assert signal.getsignal(signal.SIGTERM) != before
-    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_the_help_names_every_exit_status_and_output(capsys):

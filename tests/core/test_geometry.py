@@ -87,6 +87,9 @@ def test_a_target_whose_middle_is_in_the_frame_is_taken_as_it_is(box: Box) -> No
         (Box(0, 0, math.inf, 10), "not a finite number"),
         (Box(10, 10, 0, 10), "no area"),
         (Box(10, 10, 10, -1), "no area"),
+        (Box(100, 100, 1e-170, 1e-170), "too small"),
+        (Box(100, 100, 0.09, 20), "too small"),
+        (Box(100, 100, 20, 5e-324), "too small"),
         (Box(-10, 0, 10, 10), "outside the 640x512 frame"),
         (Box(635, 100, 10, 10), "outside the 640x512 frame"),  # middle exactly on the border
         (Box(0, 508, 10, 8), "outside the 640x512 frame"),

@@ -131,7 +131,7 @@ def test_packages_are_shared_and_the_last_two_releases_are_kept(one):
     assert release.previous(one.layout) == "two"
     assert len(os.listdir(one.layout.environments)) == 1
     assert (one.layout.current / "venv").resolve().parent == one.layout.environments.resolve()
-    assert release.rollback(one.layout, service=one.systemd) == "two"
+    assert release.rollback(one.layout, service=one.systemd) == ("two", "running")
     assert one.running == "two"
     assert release.previous(one.layout) == "three"
 

@@ -35,7 +35,9 @@ SCRIPTS = (
 )
 
 
-def write_wheel(folder, name="thermedge", version="9.9", *, needs=(), extras=(), tags="py3-none-any"):
+def write_wheel(
+    folder, name="thermedge", version="9.9", *, needs=(), extras=(), tags="py3-none-any"
+):
     """Write a wheel and return its path."""
     info = f"{name}-{version}.dist-info"
     metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"

@@ -1,5 +1,6 @@
 import dataclasses
 
+import cv2
 import numpy as np
 import pytest
 
@@ -25,15 +26,31 @@ def landscape():
     return picture + 3000
 
 
-def jumps(*pictures, target=TARGET):
-    """Return what the camera did before each picture but the first."""
+@pytest.fixture(scope="module")
+def ground():
+    """A wide strip of fine texture, in which only some shifts prove themselves."""
+    noise = np.random.default_rng(1).normal(0, 1, (256, 3840)).astype(np.float32)
+    strip = cv2.GaussianBlur(noise, (0, 0), 12)
+    return strip / strip.std() * 300 + 30_000
+
+
+def jumps(*pictures, target=TARGET, seconds=None):
+    """Return what the camera did before each picture but the first.
+
+    Args:
+        pictures: uint16.
+        target: px.
+        seconds: From picture to picture; evenly spaced where nothing is told.
+    """
+    seconds = seconds or [0.0] * (len(pictures) - 1)
     thumbnail, detector, seen = Thumbnail(), JumpDetector(), []
     thumbnail.start(pictures[0])
-    for picture in pictures[1:]:
+    for picture, elapsed_s in zip(pictures[1:], seconds, strict=True):
         thumbnail.look(picture)
         thumbnail.compare()
         thumbnail.keep()
-        seen.append(dataclasses.replace(detector.look(thumbnail, SIZE, target)))
+        jump = detector.look(thumbnail, SIZE, target, elapsed_s=elapsed_s)
+        seen.append(dataclasses.replace(jump))
     return seen
 
 
@@ -66,6 +83,51 @@ def test_a_steady_pan_is_no_jump_after_its_first_step(landscape):
     assert kinds[4] == "shift"
     assert "cut" not in kinds
     assert kinds[6:].count("") >= 8
+
+
+@pytest.mark.parametrize("step", [12, 25])
+def test_a_steady_pan_is_told_once_where_only_some_of_its_pictures_can_be_measured(ground, step):
+    pictures = views(ground, *((step * i, 0) for i in range(120)))
+    for picture in pictures:
+        picture[118:138, 152:168] += 1500  # what the camera follows
+    seen = jumps(*pictures, target=Box(152, 118, 16, 20))
+    assert [jump.kind for jump in seen].count("shift") <= 1
+
+
+def test_a_frame_lost_in_a_pan_is_no_jump(ground):
+    steps = [2 if i % 7 == 3 else 1 for i in range(60)]
+    corners = [(12 * x, 0) for x in np.cumsum([0, *steps])]
+    seen = jumps(*views(ground, *corners), seconds=[step / 30 for step in steps])
+    assert {jump.kind for jump in seen[1:]} == {""}
+
+
+def test_a_jerk_in_a_pan_is_told_without_the_pan_and_the_pan_after_it_is_no_jump(landscape):
+    corners = [(12 * i + (30 if i > 6 else 0), 100 + (20 if i > 6 else 0)) for i in range(14)]
+    seen = jumps(*views(landscape, *corners))
+    assert [i for i, jump in enumerate(seen) if jump.kind] == [0, 6]
+    assert (seen[6].dx_px, seen[6].dy_px) == pytest.approx((-30, -20), abs=7)
+
+
+def test_a_camera_that_shakes_is_told_by_how_much_each_time(landscape):
+    corners = [(160 + shake, 128) for shake in (0, 0, 30, 0, 30, 0)]
+    seen = jumps(*views(landscape, *corners))
+    assert [jump.dx_px for jump in seen] == pytest.approx([0, -30, 30, -30, 30], abs=5)
+
+
+def test_the_first_shift_after_many_pictures_without_one_only_tells_the_pan(landscape):
+    rng = np.random.default_rng(0)
+    fog = [rng.normal(3000, 5, (256, 320)).astype(np.uint16) for _ in range(8)]
+    here, *pan = views(landscape, *((160 + 25 * i, 128) for i in range(4)))
+    seen = jumps(here, *fog, *pan)
+    assert "shift" not in [jump.kind for jump in seen]
+
+
+def test_a_jerk_after_a_picture_that_could_not_be_measured_is_told(landscape):
+    here, there = (160, 128), (190, 128)
+    first, hidden, third, fourth, fifth = views(landscape, here, here, here, there, there)
+    hidden[:128] = 3000
+    kinds = [jump.kind for jump in jumps(first, hidden, third, fourth, fifth)]
+    assert kinds[2:] == ["shift", ""]
 
 
 def test_turning_hot_and_cold_round_is_no_jump(landscape):

@@ -2,7 +2,6 @@ import logging
 import math
 import threading
 import time
-from concurrent.futures import Future
 from dataclasses import replace
 
 import numpy as np
@@ -149,8 +148,9 @@ def test_orders_start_and_stop_a_track_between_frames(make_tracker):
     assert not seen.tracks[3].events  # the first target is no new one
 
 
-def test_an_impossible_order_is_refused_and_the_track_goes_on(make_tracker):
-    seen, script = Seen(), Scripted(f2=Start(Box(900, 0, 5, 5)))
+@pytest.mark.parametrize("box", [Box(900, 0, 5, 5), Box(100, 100, 1e-170, 1e-170)])
+def test_an_impossible_order_is_refused_and_the_track_goes_on(make_tracker, box):
+    seen, script = Seen(), Scripted(f2=Start(box))
     follow(Frames(5), make_tracker(), BOX, sinks=lambda frame: [seen], orders=[script])
     assert states(seen) == ["tracking"] * 5
     assert isinstance(script.asked[2].exception(), TargetError)
@@ -198,11 +198,16 @@ def test_a_camera_that_starts_behind_its_shutter_starts_when_it_opens(make_track
 
 
 class Shut:
-    """Orders to a live camera: a start and, later, a stop; the shutter is closed from frame 2."""
+    """Orders to a live camera: a start and, later, a stop; the shutter is closed from frame 2.
 
-    def __init__(self, opens, stops=None, seconds=0.0):
+    Whoever asked for the start takes it back at frame `regrets`.
+    """
+
+    def __init__(self, opens, stops=None, regrets=None, seconds=0.0):
         self.opens, self.stops, self.step_ns = opens, stops, int(seconds * 1e9)
-        self.start = Asked(Start(BOX), Future())
+        self.regrets, self.is_taken_back = regrets, False
+        self.control = Control()
+        self.start = Asked(Start(BOX), self.control.ask(Start(BOX)))
         self.taken = set()
 
     def like(self, frame):
@@ -215,7 +220,9 @@ class Shut:
         due = []
         if frame.shutter == "closed" and "start" not in self.taken:
             self.taken.add("start")
-            due.append(self.start)
+            due += self.control.take(frame)
+        if self.regrets is not None and frame.index >= self.regrets and not self.is_taken_back:
+            self.is_taken_back = self.start.answer.cancel()
         if self.stops is not None and frame.index >= self.stops and "stop" not in self.taken:
             self.taken.add("stop")
             due.append(Asked(Stop()))
@@ -247,6 +254,14 @@ def test_a_stop_takes_back_a_start_that_waits(make_tracker):
     shut = Shut(opens=20, stops=10)
     tracks = shut.run(make_tracker())
     assert "stopped before it began" in str(shut.start.answer.exception())
+    assert {track.state for track in tracks} == {"idle"}
+
+
+@pytest.mark.parametrize("stops", [None, 15])
+def test_a_start_that_was_taken_back_while_it_waited_is_not_carried_out(make_tracker, stops):
+    shut = Shut(opens=20, stops=stops, regrets=10)
+    tracks = shut.run(make_tracker())
+    assert shut.is_taken_back
     assert {track.state for track in tracks} == {"idle"}
 
 
@@ -290,6 +305,44 @@ def test_a_chooser_that_gives_up_ends_the_run_unless_an_order_can_still_come(mak
 def test_a_chooser_whose_frames_end_is_an_error(make_tracker):
     with pytest.raises(TargetError, match="stood out"):
         follow(Frames(3), make_tracker(), Late())
+
+
+class Window:
+    """Is open from the first frame on, and never knows."""
+
+    is_open = False
+
+    def choose(self, frame):
+        self.is_open = True
+
+    def failed(self):
+        return TargetError("The frames ended.", "Choose earlier.")
+
+    def close(self):
+        self.is_open = False
+
+
+@pytest.mark.parametrize("order", [Start(BOX), Stop()])
+def test_a_chooser_that_an_order_replaces_is_closed_at_once(make_tracker, order):
+    chooser, script, seen = Window(), Scripted(f2=order), []
+    follow(
+        Frames(4),
+        make_tracker(),
+        chooser,
+        orders=[script],
+        watch=lambda track, now: seen.append(chooser.is_open),
+    )
+    assert seen == [True, True, False, False]
+
+
+def test_a_chooser_is_closed_when_the_frames_end_or_break(make_tracker):
+    chooser = Window()
+    with pytest.raises(TargetError, match="frames ended"):
+        follow(Frames(2), make_tracker(), chooser)
+    assert not chooser.is_open
+    with pytest.raises(SourceError, match="cable"):
+        follow(Frames(4, fail_at=2), make_tracker(), chooser)
+    assert not chooser.is_open
 
 
 def test_an_order_takes_the_place_of_a_chooser(make_tracker):

@@ -87,7 +87,9 @@ def test_this_machine_alone_may_ask_unless_an_address_is_given(text, expected):
     assert parse_address(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "here", "0", "70000", "1.2.3.4:", "-1", "9464x"])
+@pytest.mark.parametrize(
+    "text", ["", "here", "0", "70000", "1.2.3.4:", "-1", "9464x", "192.168..1:9464"]
+)
 def test_an_impossible_address_is_an_error(text):
     with pytest.raises(ThermedgeError, match="--metrics"):
         parse_address(text)

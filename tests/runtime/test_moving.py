@@ -67,3 +67,18 @@ def test_another_size_of_frames_begins_anew():
         counts = RNG.integers(0, 99, (96, 128) if index < 39 else (64, 64), np.uint8)
         finding = moving.look(Frame(counts, index, index * 10**8, 8))
     assert finding is None
+
+
+def test_a_background_without_any_noise_is_one_to_move_against():
+    moving, found = Moving(), []
+    background = np.full((160, 200), 90, np.uint8)
+    for x, y in RNG.integers(0, 140, (12, 2)):
+        background[y : y + 9, x + 20 : x + 33] = 140
+    for index in range(60):
+        counts, x = background.copy(), 30 + 2 * index
+        counts[78:82, x : x + 4] = 200
+        finding = moving.look(Frame(counts, index, round(index * 1e9 / 30), 8))
+        found.append((finding, x + 2, 80))
+    away = [np.hypot(box[0] - at[0], box[1] - at[1]) for box, at in sure(found)]
+    assert len(away) > 5
+    assert np.mean(np.array(away) < 4) > 0.8

@@ -1,12 +1,15 @@
 """Facts about dragging a box: the drag itself, and where no window can be opened."""
 
 import cv2
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from thermedge.errors import TargetError
+from thermedge.frame import Frame
 from thermedge.geometry import Box
+from thermedge.runtime import select_window
 from thermedge.runtime.select_window import Drag, WindowChooser, check_windows, has_windows
 
 DOWN, MOVE, UP = cv2.EVENT_LBUTTONDOWN, cv2.EVENT_MOUSEMOVE, cv2.EVENT_LBUTTONUP
@@ -58,6 +61,37 @@ def test_no_mouse_makes_a_box_outside_the_frame(events):
         assert 0 <= box.x < box.x + box.w <= 160
         assert 0 <= box.y < box.y + box.h <= 120
         assert min(box.w, box.h) >= 3
+
+
+@pytest.fixture
+def windows(monkeypatch):
+    """The names of the windows that are open; nobody touches them."""
+    names = set()
+    quiet = {"setMouseCallback": None, "imshow": None, "waitKey": -1, "getWindowProperty": 1.0}
+    for name, answer in quiet.items():
+        monkeypatch.setattr(cv2, name, lambda *_, answer=answer: answer)
+    monkeypatch.setattr(cv2, "namedWindow", lambda name, flags: names.add(name))
+    monkeypatch.setattr(cv2, "destroyAllWindows", names.clear)
+    monkeypatch.setattr(select_window, "check_windows", lambda: None)
+    return names
+
+
+def test_a_window_that_nobody_needs_any_more_is_closed_and_opened_again_when_asked(windows):
+    chooser, frame = WindowChooser(is_live=True), Frame(np.zeros((9, 9), np.uint8), 0, 0, 8)
+    chooser.close()
+    for _ in range(2):
+        assert chooser.choose(frame) is None
+        assert len(windows) == 1
+        chooser.close()
+        chooser.close()
+        assert not windows
+
+
+def test_the_end_of_the_frames_closes_the_window(windows):
+    chooser = WindowChooser(is_live=True)
+    chooser.choose(Frame(np.zeros((9, 9), np.uint8), 0, 0, 8))
+    assert "before the frames ended" in chooser.failed().problem
+    assert not windows
 
 
 def test_without_a_display_the_remedy_names_the_other_ways():

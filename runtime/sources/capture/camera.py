@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from thermedge.errors import SourceError
 from thermedge.runtime.sources.capture import finding
 from thermedge.runtime.sources.capture.address import Address
-from thermedge.runtime.sources.capture.device import Device
+from thermedge.runtime.sources.capture.device import Device, Identity
 from thermedge.runtime.sources.capture.kernel import Kernel
 from thermedge.runtime.sources.capture.nodes import Node, Roots
 from thermedge.runtime.sources.capture.setup import Setup, set_up
@@ -14,6 +16,9 @@ from thermedge.runtime.sources.capture.stream import Stream
 
 class Camera:
     """The device that an address means, now and after each time it was away.
+
+    What the first opening chose is asked for by every later one: a camera that comes back
+    stands at its default size, whatever size it stood at before.
 
     Raises:
         SourceError: There is no such camera, or it can't deliver what is asked for.
@@ -29,6 +34,7 @@ class Camera:
             self.setup: Setup = self._open(self._node)
         except OSError as error:
             raise finding.explained(error, self._node.path, roots) from error
+        self._address = _pinned(address, self.setup)
 
     @property
     def name(self) -> str:
@@ -41,18 +47,22 @@ class Camera:
         assert self._device is not None
         return self._device.fd
 
-    def reopen(self) -> None:
+    def reopen(self) -> bool:
         """Try once to open the same camera with the same format again.
 
+        Returns:
+            False while it is not connected.
+
         Raises:
-            SourceError: It is away, or another one, or delivers something else.
+            SourceError: It is another one, or delivers something else.
             OSError: It can't be opened.
         """
         node = finding.find_again(self._node, self._roots)
         if node is None:
-            raise SourceError("It is not connected.", "Plug it in again.")
-        self._check_same(node, self._open(node))
+            return False
+        self._check_mode(node, self._open(node, self.setup.identity))
         self._node = node
+        return True
 
     def close(self) -> None:
         """Give the camera free, also one that is gone. Calling it twice is allowed."""
@@ -63,10 +73,13 @@ class Camera:
         if device is not None:
             device.close()
 
-    def _open(self, node: Node) -> Setup:
+    def _open(self, node: Node, expected: Identity | None = None) -> Setup:
         self._device = Device(self._kernel, node.path)
         try:
-            finding.check_captures(self._device.identity(), node, self._kernel, self._roots)
+            identity = self._device.identity()
+            if expected is not None and not finding.is_same(expected, identity, node):
+                raise _refused(node, f"is another camera, {identity.card}")
+            finding.check_captures(identity, node, self._kernel, self._roots)
             setup = set_up(self._device, self._address, node.usb)
             self.stream = Stream(self._device)
         except (SourceError, OSError):
@@ -74,13 +87,23 @@ class Camera:
             raise
         return setup
 
-    def _check_same(self, node: Node, now: Setup) -> None:
+    def _check_mode(self, node: Node, now: Setup) -> None:
         before = self.setup
-        what = None
-        if not finding.is_same(before.identity, now.identity, node):
-            what = f"is another camera, {now.identity.card}"
-        elif (before.format, before.mode) != (now.format, now.mode):
-            what = f"delivers {now.format} by now, not {before.format}"
-        if what is not None:
+        if (before.format, before.mode) != (now.format, now.mode):
             self.close()
-            raise SourceError(f"{node.path} {what}.", "Plug in the camera from before.")
+            raise _refused(node, f"delivers {now.format} laid out otherwise than before")
+
+
+def _pinned(address: Address, setup: Setup) -> Address:
+    """Return an address that means the same setup whatever the camera stands at."""
+    made = setup.format
+    return replace(
+        address,
+        format=made.name,
+        size=(made.width_px, made.height_px),
+        profile=setup.profile.name,
+    )
+
+
+def _refused(node: Node, what: str) -> SourceError:
+    return SourceError(f"{node.path} {what}.", "Plug in the camera from before.")

@@ -17,6 +17,7 @@ from thermedge.runtime.sources.capture.telemetry import Reading, open_telemetry
 _LOG = logging.getLogger(__name__)
 
 _ZERO_C = 273.15
+_JUDGED = 10  # pictures in which temperatures may prove themselves; the first ones may be blank
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +47,19 @@ class Decoder:
         self._work: Counts = np.zeros((rows, made.width_px), dtype)
         self._kept: Counts = np.zeros((rows, made.width_px), dtype)
         self._counter: int | None = None  # of the picture kept
-        self._kelvin = mode.kelvin
+        self._kelvin: Kelvin | None = None
+        self._num_left = 0  # pictures in which `mode.kelvin` may still prove itself
+        self._is_doubted = False  # that it did not was said
         self._is_first = True
+        self.judge_again()
         self.height_px, self.width_px = rows, made.width_px
+
+    def judge_again(self) -> None:
+        """Believe the profile's temperatures anew as soon as a picture has plausible ones."""
+        mode = self._setup.mode
+        needs_proof = mode.kelvin is not None and bool(mode.plausible_c)
+        self._kelvin = None if needs_proof else mode.kelvin
+        self._num_left = _JUDGED if needs_proof else 0
 
     def take(self, memory: Any) -> Picture:
         """Return the picture in a buffer of the driver; the buffer is free afterwards."""
@@ -58,6 +69,8 @@ class Decoder:
         take_out(self._rows(memory, top, self.height_px), self._work, shift=self._setup.shift)
         if self._is_first:
             self._check_counts(self._work)
+        if self._num_left:
+            self._judge(self._work)
         kelvin = None if reading is None else reading.kelvin
         return Picture(self._work, reading, kelvin or self._kelvin)
 
@@ -101,7 +114,7 @@ class Decoder:
         )
 
     def _check_counts(self, counts: Counts) -> None:
-        """Doubt the profile where the first picture contradicts it."""
+        """Doubt the profile's bits where the first picture has more."""
         mode = self._setup.mode
         highest = int(counts.max())
         if highest >> mode.bits:
@@ -111,15 +124,23 @@ class Decoder:
                 highest,
                 mode.bits,
             )
-        if mode.kelvin is None or not mode.plausible_c:
-            return
+
+    def _judge(self, counts: Counts) -> None:
+        """Believe the profile's temperatures, or come one picture closer to never."""
+        mode = self._setup.mode
+        assert mode.kelvin is not None
         low_c, high_c = mode.plausible_c
         median_c = mode.kelvin.scale * float(np.median(counts)) + mode.kelvin.offset - _ZERO_C
-        if not low_c <= median_c <= high_c:
-            self._kelvin = None
+        if low_c <= median_c <= high_c:
+            self._kelvin, self._num_left = mode.kelvin, 0
+            return
+        self._num_left -= 1
+        if not self._num_left and not self._is_doubted:
+            self._is_doubted = True
             _LOG.warning(
-                "Read as %s, the picture is at %.0f degrees C: its counts are taken for no "
-                "temperatures.",
+                "Read as %s, the first %d pictures are not at plausible temperatures, the last "
+                "one is at %.0f degrees C: the counts are taken for no temperatures.",
                 self._setup.profile.title,
+                _JUDGED,
                 median_c,
             )

@@ -21,7 +21,8 @@ _LOG = logging.getLogger(__name__)
 LOST = ("missing", "damaged", "short", "skipped", "repeated")
 BAD_STAMP = "bad_stamp"  # delivered, but stamped by us: the driver's time is impossible
 
-_FUTURE_NS = 1_000_000_000  # end-of-frame stamps may lie some ms ahead; more is another clock
+_FUTURE_NS = 100_000_000  # end-of-frame stamps may lie some ms ahead; more is another clock
+_BEFORE_NS = 1_000_000_000  # no frame was taken longer than this before its stream began
 _EMPTY_WAKES = 3  # of poll, without a frame or an error, before we call it broken
 _FROZEN = 1.5  # periods of equal frames that repetition explains; then the picture stands still
 
@@ -55,7 +56,9 @@ class Intake:
         self._failure: OSError | None = None
         self._empty_wakes = 0
         self._repeats = 0  # in all, as they take no index
-        self._last_stamp_ns = self._delivered_ns = 0
+        self._begun_ns = self._delivered_ns = 0
+        self._driver_ns = -1  # the driver's own last time; what we put in its place may be later
+        self._last_stamp_ns = 0
         self._knows_clock = True
         self.alive_ns = 0  # when the last good picture came, also a repeated one
         self.decoder = Decoder(setup)
@@ -64,6 +67,8 @@ class Intake:
         """Start a stream; counting goes on from where it was."""
         self._stream, self._failure, self._empty_wakes = stream, None, 0
         self._sequence.restart()
+        self._begun_ns = self._kernel.now_ns()
+        self.decoder.judge_again()
         stream.start()
         self.alive_ns = self._kernel.now_ns()
 
@@ -177,16 +182,24 @@ class Intake:
                 self._knows_clock = False
                 _LOG.warning("The driver's clock is unknown: frames are stamped when they arrive.")
             stamp_ns = now_ns
-        elif not self._last_stamp_ns <= stamp_ns <= now_ns + _FUTURE_NS:
+        elif self._is_possible(stamp_ns, now_ns):
+            self._driver_ns = stamp_ns
+        else:
             if not self._faults.get(BAD_STAMP):
                 _LOG.warning(
-                    "The driver stamps frames %.3f s from now: they are stamped when they arrive.",
+                    "The driver stamped a frame %.3f s from now: such frames are stamped when "
+                    "they arrive.",
                     (stamp_ns - now_ns) * 1e-9,
                 )
             self._note(BAD_STAMP)
-            stamp_ns = max(now_ns, self._last_stamp_ns)
-        self._last_stamp_ns = stamp_ns
-        return stamp_ns
+            stamp_ns = now_ns
+        self._last_stamp_ns = max(stamp_ns, self._last_stamp_ns)
+        return self._last_stamp_ns
+
+    def _is_possible(self, stamp_ns: int, now_ns: int) -> bool:
+        """Return whether a driver can have taken a frame then."""
+        earliest_ns = max(self._driver_ns + 1, self._begun_ns - _BEFORE_NS)
+        return earliest_ns <= stamp_ns <= now_ns + _FUTURE_NS
 
     def _is_repeated(self, picture: Picture, stamp_ns: int) -> bool:
         """Return whether a stream faster than the sensor shows the last picture once more.

@@ -156,6 +156,7 @@ class ScriptedCamera:
         step: Step = next(self._steps, "pause")
         if step in ("unplug", "plug"):
             self.is_plugged = step == "plug"
+            self._mode = self.modes[0]  # where a camera stands when it gets power
             self._end()
             return
         if not self.is_plugged or step == "pause":

@@ -25,7 +25,13 @@ def test_an_address_may_leave_out_either_half(text, address):
     assert parse_address(text) == address
 
 
-@pytest.mark.parametrize("text", ["", ":80", "synthetic:", "65536", "a b:80", "clip", "::1", "x:y"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", ":80", "synthetic:", "65536", "a b:80", "clip", "::1", "x:y"),
+        *("192.168..1:80", f"{'a' * 64}.local"),
+    ],
+)
 def test_anything_else_is_an_error_that_shows_how_to_write_it(text):
     with pytest.raises(ThermedgeError, match=r"no \[ADDRESS:\]PORT") as caught:
         parse_address(text)

@@ -1,6 +1,7 @@
 """Facts about what every request passes first."""
 
 import json
+import urllib.request
 
 import pytest
 
@@ -16,6 +17,14 @@ def test_a_foreign_name_for_this_machine_is_refused(running, host):
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1234", "127.0.0.1:8080", "[::1]:99"])
 def test_every_name_of_this_machine_is_fine_also_through_a_tunnel(running, host):
     assert running.ask("/api/status", host=host)[0] == 200
+
+
+def test_the_address_that_was_printed_is_fine(make_running):
+    one = make_running(host="127.0.0.2")
+    address = one.preview.address.partition("#")[0]
+    assert address == f"http://127.0.0.2:{one.port}/"
+    with urllib.request.urlopen(f"{address}api/status", timeout=20) as answer:
+        assert answer.status == 200
 
 
 @pytest.mark.parametrize("method", ["POST", "DELETE"])

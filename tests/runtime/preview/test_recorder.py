@@ -1,5 +1,8 @@
 """Facts about recordings that start and end while the tracker runs."""
 
+import resource
+import time
+
 import pytest
 
 from thermedge.errors import SinkError, ThermedgeError
@@ -77,3 +80,29 @@ def test_a_folder_that_can_not_be_is_an_error_and_it_goes_on(tmp_path, make_fram
     recorder.write(frame, make_track(frame))
     assert recorder.stop() is None
     assert dict(recorder.faults) == {}
+
+
+def test_a_recording_that_the_disk_ended_is_none_and_another_may_begin(
+    tmp_path, make_frame, make_track
+):
+    recorder, index = recorder_of(tmp_path), 0
+    first = recorder.start()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
+    try:
+        deadline = time.monotonic() + 20
+        while recorder.run is not None:
+            assert time.monotonic() < deadline
+            frame = make_frame(index)
+            recorder.write(frame, make_track(frame))
+            index += 1
+            time.sleep(0.001)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    second = recorder.start()
+    assert recorder.run == second != first
+    frame = make_frame(index)
+    recorder.write(frame, make_track(frame))
+    recorder.close()
+    assert frames_in(second) == [index]
+    assert recorder.faults["frames not recorded"] == index - len(frames_in(first))

@@ -107,3 +107,9 @@ def test_an_address_without_host_or_port_is_an_error(uri: str) -> None:
 
 def test_a_port_can_have_a_default() -> None:
     assert host_and_port("mqtt://broker/topic", example="", port=1883) == ("broker", 1883)
+
+
+@pytest.mark.parametrize("host", ["192.168..1", "a" * 64])
+def test_a_host_that_can_t_be_one_is_an_error(host: str) -> None:
+    with pytest.raises(SinkError, match=f"'{host}' .* is no host"):
+        Datagrams(f"udp://{host}:5600")

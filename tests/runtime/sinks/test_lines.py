@@ -51,9 +51,16 @@ def test_the_file_appears_when_it_is_closed_and_closing_twice_is_allowed(
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_run_without_frames_leaves_an_empty_file(tmp_path: Path) -> None:
-    LineSink(tmp_path / "a.txt", state).close()
-    assert (tmp_path / "a.txt").read_bytes() == b""
+@pytest.mark.parametrize("header", ["", "state"])
+def test_a_run_without_frames_replaces_no_earlier_results(
+    tmp_path: Path, header: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("earlier\n")
+    LineSink(path, state, header=header).close()
+    assert path.read_text() == "earlier\n"
+    assert list(tmp_path.iterdir()) == [path]
+    assert "it got no frame" in caplog.text
 
 
 def test_a_line_is_with_the_system_as_soon_as_it_is_written(

@@ -179,3 +179,21 @@ def test_a_broker_that_is_not_there_holds_nobody_up(frame: Frame, track: Track) 
 def test_a_topic_that_can_t_be_published_to_is_an_error(path: str) -> None:
     with pytest.raises(SinkError, match="names no topic"):
         MqttSink(f"mqtt://127.0.0.1:1{path}")
+
+
+@pytest.mark.parametrize("topic", ["site/cam#", "site/#", "site?x", "#", "site/cam?"])
+def test_a_topic_is_never_cut_short(topic: str) -> None:
+    with pytest.raises(SinkError, match=r"has a \? or #") as caught:
+        MqttSink(f"mqtt://127.0.0.1:1/{topic}")
+    assert "%3F" in caught.value.remedy
+
+
+def test_a_question_mark_can_be_written() -> None:
+    sink = MqttSink("mqtt://127.0.0.1:1/who%3F")
+    assert list(sink.faults) == ["mqtt://127.0.0.1:1/who? unsent"]
+    sink.close()
+
+
+def test_a_broker_that_can_t_be_one_is_an_error() -> None:
+    with pytest.raises(SinkError, match="'192.168..1' .* is no host"):
+        MqttSink("mqtt://192.168..1/t")

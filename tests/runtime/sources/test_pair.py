@@ -1,5 +1,6 @@
 """Facts about a visible camera beside a thermal one."""
 
+import re
 import threading
 import time
 from dataclasses import replace
@@ -246,6 +247,13 @@ def test_a_gap_shorter_than_the_visible_period_is_refused(paired):
         paired(Camera([0]), Camera([0]), max_gap_ms=50)
 
 
+def test_the_gap_that_is_advised_is_taken(paired):
+    with pytest.raises(SourceError, match="pictures are 33.33 ms apart") as caught:
+        paired(Camera([0]), Camera([0], rate_hz=30.0), max_gap_ms=33)
+    advised = float(re.search("to ([0-9]+) or more", caught.value.remedy)[1])
+    paired(Camera([0]), Camera([0], rate_hz=30.0), max_gap_ms=advised)
+
+
 @pytest.mark.parametrize(
     "numbers", [{"max_gap_ms": 0}, {"max_gap_ms": float("nan")}, {"offset_ms": float("inf")}]
 )
@@ -315,6 +323,8 @@ def test_a_rig_may_name_any_source(rig):
         ("max_gap_ms = 40", 'max_gap_ms = "40"', "max_gap_ms is '40', expected float"),
         ("max_gap_ms = 40", "max_gap_ms = ", "[Ii]nvalid value"),
         ('"light"', '"lite"', "lite does not exist"),
+        ('"light"', '"pair:rig.toml"', "pair:rig.toml, itself a pair"),
+        ('"heat"', '"PAIR:rig.toml"', "PAIR:rig.toml, itself a pair"),
         ("[0, 0, 1]]", "[0, 0]]", r"rows of \[3, 3, 2\]"),
     ],
 )

@@ -1,7 +1,9 @@
 """Facts about cameras that do what cameras do."""
 
+import errno
 import itertools
 import logging
+import os
 import threading
 import time
 import tracemalloc
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 from thermedge.errors import SourceError
 from thermedge.runtime.mailbox import newest
 from thermedge.runtime.sources import open_source
+from thermedge.runtime.sources.capture import finding
 from thermedge.runtime.sources.capture.address import parse
 from thermedge.runtime.sources.capture.intake import LOST
 from thermedge.runtime.sources.capture.kernel import Linux
@@ -155,6 +158,52 @@ def test_a_camera_with_a_serial_number_is_found_at_another_port(
     assert next(frames).index == 1
 
 
+def test_a_camera_that_comes_back_at_its_default_size_gets_the_one_from_before(
+    scripted, opened
+) -> None:
+    script = ["frame", "unplug", *["pause"] * 60, "plug", "frame"]
+    camera = scripted(script, modes=(("Y16", 64, 48, 128), ("Y16", 16, 8, 32)))
+    with finding.opened(camera.path, camera) as viewer:
+        viewer.set_format("Y16", 16, 8)
+    frames = iter(opened(camera))
+    assert next(frames).counts.shape == (8, 16)
+    assert next(frames).counts.shape == (8, 16)
+
+
+class Mumbler(ScriptedCamera):
+    """Takes its node along when it is unplugged; its driver says something else first."""
+
+    def _step(self):
+        was_plugged = self.is_plugged
+        super()._step()
+        if was_plugged and not self.is_plugged:
+            self.leave()
+        elif self.is_plugged and not was_plugged:
+            self.path = self.come_back()
+
+    def ioctl(self, fd, request, argument):
+        if not self.is_plugged and self.words:
+            word, *self.words = self.words
+            raise OSError(word, os.strerror(word))
+        super().ioctl(fd, request, argument)
+
+
+@pytest.mark.parametrize("words", [[errno.EPROTO], [errno.EPROTO, errno.EIO]])
+def test_an_unplug_is_told_whatever_the_driver_says_first(
+    scripted, opened, unplug, plug, words
+) -> None:
+    made = scripted(())
+    script = ["frame", "unplug", *["pause"] * 120, "plug", "frame"]
+    camera = Mumbler(script, path=made.path, modes=made.modes)
+    camera.words, camera.leave, camera.come_back = words, unplug, lambda: plug(4)
+    source = opened(camera)
+    frames = iter(source)
+    next(frames)
+    kinds = [event.kind for event in next(frames).events]
+    assert kinds == ["stall", "unplugged", "reconnected"]
+    assert source.faults == {"stalls": 1, "unplugs": 1}
+
+
 def test_a_stranger_in_the_cameras_place_is_left_alone(scripted, opened, caplog) -> None:
     camera = scripted(["frame", "unplug", "plug", "frame"])
     source = opened(camera)
@@ -172,6 +221,35 @@ def test_waiting_ends_after_the_time_allowed(scripted, opened) -> None:
     assert "for 7 s" in error.problem
     assert 7.9 < camera.now_ns() * 1e-9 < 8.3
     assert "wait=" in error.remedy
+
+
+def test_only_time_in_which_a_frame_is_asked_for_counts_as_waiting(scripted, opened) -> None:
+    camera = scripted(["frame"] * 999)
+    frames = iter(opened(camera, "v4l2:/dev/video0?wait=3"))
+    camera.sleep(4)  # the engine is loaded
+    assert next(frames).index == 0
+    camera.sleep(4)  # somebody drags a box
+    assert next(frames).index > 200
+    assert (camera.now_ns() - 10**9) * 1e-9 < 8.1
+
+
+def test_waiting_counts_from_the_question_on(scripted, opened) -> None:
+    camera = scripted(["pause"])
+    source = opened(camera, "v4l2:/dev/video0?wait=7")
+    camera.sleep(5)
+    until_silent(source)
+    assert camera.now_ns() == 13 * 10**9  # from 1 s on, 5 s in which nobody asked, then 7
+
+
+def test_temperatures_are_judged_anew_when_a_camera_comes_back(scripted, opened) -> None:
+    def paint(number, buffer):
+        np.frombuffer(buffer, "<u2")[...] = 0 if number < 12 else 19_200
+
+    script = [*["frame"] * 14, "unplug", *["pause"] * 60, "plug", "frame"]
+    camera = scripted(script, modes=(("YUYV", 256, 384, 512),), rate_hz=25.0, paint=paint)
+    frames = iter(opened(camera))
+    kelvins = [next(frames).kelvin for _ in range(15)]
+    assert [kelvin is not None for kelvin in kelvins] == [False] * 14 + [True]
 
 
 def test_a_stall_can_be_called_sooner(scripted, opened) -> None:

@@ -5,6 +5,7 @@ import pytest
 from thermedge.errors import MissingDependencyError, SourceError
 from thermedge.runtime.sources.capture.address import parse
 from thermedge.runtime.sources.capture.camera import Camera
+from thermedge.runtime.sources.capture.finding import opened
 
 
 @pytest.fixture
@@ -38,7 +39,9 @@ def test_the_same_camera_is_opened_again(make) -> None:
     ("mode", "card", "problem"),
     [
         (("Y16", 16, 8, 32), "A webcam", "is another camera, A webcam"),
-        (("GREY", 16, 8, 16), "Scripted camera", "delivers GREY 16x8 by now, not Y16 16x8"),
+        (("GREY", 16, 8, 16), "Scripted camera", "not offer the format Y16; it offers GREY 16x8"),
+        (("Y16", 32, 8, 64), "Scripted camera", "not offer Y16 16x8; it offers Y16 32x8"),
+        (("Y16", 16, 8, 48), "Scripted camera", "delivers Y16 16x8 laid out otherwise"),
     ],
 )
 def test_another_camera_at_the_port_is_left_alone(make, mode, card, problem) -> None:
@@ -51,12 +54,20 @@ def test_another_camera_at_the_port_is_left_alone(make, mode, card, problem) -> 
     assert not kernel._fds
 
 
+def test_a_camera_that_stands_at_another_size_by_now_gets_the_one_from_before(make) -> None:
+    kernel, camera = make(modes=(("Y16", 16, 8, 32), ("Y16", 32, 24, 64)))
+    camera.close()
+    with opened(camera._node.path, kernel) as viewer:
+        viewer.set_format("Y16", 32, 24)
+    assert camera.reopen()
+    assert len(camera.stream.memories[0]) == 16 * 8 * 2
+
+
 def test_a_camera_that_is_away_is_told_so(make, unplug) -> None:
     kernel, camera = make()
     camera.close()
     unplug()
-    with pytest.raises(SourceError, match="not connected"):
-        camera.reopen()
+    assert not camera.reopen()
 
 
 def test_a_busy_camera_is_refused_and_left_closed(scripted, roots) -> None:

@@ -48,17 +48,40 @@ def test_missing_telemetry_is_told_once(caplog) -> None:
     assert caplog.text.count("no telemetry") == 1
 
 
-@pytest.mark.parametrize(("count", "is_kelvin"), [(19_200, True), (50, False), (60_000, False)])
-def test_temperatures_are_believed_only_while_they_can_be_some(count, is_kelvin) -> None:
-    decoder = make(("YUYV", 256, 384, 512))
+def stacked(count):
     memory = np.full((384, 256), count, "<u2")
     memory[:192] = 0x8010  # the grey picture above
-    picture = decoder.take(bytearray(memory.tobytes()))
+    return bytearray(memory.tobytes())
+
+
+@pytest.mark.parametrize(("count", "is_kelvin"), [(19_200, True), (50, False), (60_000, False)])
+def test_temperatures_are_believed_only_where_they_can_be_some(count, is_kelvin) -> None:
+    decoder = make(("YUYV", 256, 384, 512))
+    picture = decoder.take(stacked(count))
     assert picture.counts.shape == (192, 256)
     assert (picture.counts == count).all()
     assert (picture.kelvin is not None) == is_kelvin
     if picture.kelvin:
         assert picture.kelvin.scale * count == 300.0
+
+
+def test_blank_pictures_at_the_start_do_not_end_temperatures(caplog) -> None:
+    decoder = make(("YUYV", 256, 384, 512))
+    counts = [0] * 9 + [19_200, 0]
+    kelvins = [decoder.take(stacked(count)).kelvin for count in counts]
+    assert [kelvin is not None for kelvin in kelvins] == [False] * 9 + [True, True]
+    assert "no temperatures" not in caplog.text
+
+
+def test_ten_pictures_without_temperatures_end_them_until_the_stream_begins_anew(caplog) -> None:
+    decoder = make(("YUYV", 256, 384, 512))
+    for _ in range(2):
+        kelvins = [decoder.take(stacked(count)).kelvin for count in [0] * 10 + [19_200] * 5]
+        assert kelvins == [None] * 15
+        decoder.judge_again()
+    assert decoder.take(stacked(19_200)).kelvin is not None
+    assert caplog.text.count("no temperatures") == 1
+    assert "-273 degrees C" in caplog.text
 
 
 def test_data_rows_below_a_picture_are_dropped() -> None:

@@ -25,9 +25,9 @@ def wake():
 
 @pytest.fixture
 def start(wake):
-    def make(script, *, usb=None, **settings):
+    def make(script, *, usb=None, camera=ScriptedCamera, **settings):
         settings = {"modes": (SMALL,), "path": "/dev/null"} | settings
-        camera = ScriptedCamera(script, **settings)
+        camera = camera(script, **settings)
         device = Device(camera, "/dev/null")
         faults: dict[str, int] = {}
         intake = Intake(set_up(device, parse("v4l2:auto"), usb), faults, camera)
@@ -104,6 +104,52 @@ def test_an_impossible_time_is_counted_and_replaced_by_the_arrival(start, caplog
     camera.clock_ns -= 10**12  # the driver stamps frames long before the last one
     camera._due_ns = camera.clock_ns
     assert take().stamp_ns >= first.stamp_ns
+    assert faults == {"bad_stamp": 1}
+
+
+class Odd(ScriptedCamera):
+    """Stamps pictures with `odd_ns` where it has one for their number, else `lag_ns` ago."""
+
+    def __init__(self, script, *, odd_ns, lag_ns=0, **settings):
+        super().__init__(script, **settings)
+        self.odd_ns, self.lag_ns, self.num_taken = odd_ns, lag_ns, 0
+
+    def _dqbuf(self, taken):
+        super()._dqbuf(taken)
+        told_ns = taken.timestamp.secs * 10**9 + taken.timestamp.usecs * 1000 - self.lag_ns
+        secs, rest_ns = divmod(self.odd_ns.get(self.num_taken, told_ns), 10**9)
+        taken.timestamp.secs, taken.timestamp.usecs = secs, rest_ns // 1000
+        self.num_taken += 1
+
+
+@pytest.mark.parametrize("odd_ns", [0, 10**9, 10**15])
+def test_one_impossible_time_leaves_the_driver_its_clock(start, odd_ns) -> None:
+    camera, take, faults = start(["frame"] * 60, camera=Odd, odd_ns={10: odd_ns}, lag_ns=25_000_000)
+    shots = [(take().stamp_ns, camera.now_ns()) for _ in range(60)]
+    stamps = [stamp_ns for stamp_ns, _ in shots]
+    assert stamps == sorted(stamps)
+    ages_ms = [(now_ns - stamp_ns) / 1e6 for stamp_ns, now_ns in shots]
+    assert ages_ms[:10] + ages_ms[13:] == pytest.approx([25.0] * 57, abs=0.01)
+    assert faults == {"bad_stamp": 1}
+
+
+def test_a_time_far_ahead_does_not_hold_the_next_ones_up(start) -> None:
+    camera, take, faults = start(["frame"] * 60, camera=Odd, odd_ns={10: 2 * 10**9})
+    stamps = [take().stamp_ns for _ in range(60)]
+    assert len(set(stamps)) == 60
+    assert faults == {"bad_stamp": 1}
+
+
+def test_a_little_ahead_is_an_end_of_frame(start) -> None:
+    camera, take, faults = start(["frame"] * 9, camera=Odd, odd_ns={}, lag_ns=-27_000_000)
+    assert [take().stamp_ns for _ in range(9)][0] == 10**9 + 27_000_000
+    assert faults == {}
+
+
+def test_a_first_time_from_long_before_the_stream_is_impossible(start) -> None:
+    day_ns = 86_400 * 10**9
+    camera, take, faults = start(["frame"] * 3, camera=Odd, odd_ns={0: 0}, clock_ns=day_ns)
+    assert take().stamp_ns == day_ns
     assert faults == {"bad_stamp": 1}
 
 

@@ -44,6 +44,18 @@ def test_an_unplugged_camera_answers_enodev_and_comes_back(start) -> None:
     Device(camera, "/dev/null")
 
 
+def test_a_camera_that_comes_back_stands_at_its_first_mode(start) -> None:
+    camera, stream = start("unplug", "plug")
+    camera.modes += (("Y16", 8, 4, 16),)
+    stream.stop()
+    device = Device(camera, "/dev/null")
+    device.set_format("Y16", 8, 4)
+    stream.start()
+    assert device.format().width_px == 8
+    camera.sleep(1)
+    assert device.format().width_px == 4
+
+
 def test_a_failing_camera_recovers_with_its_stream(start) -> None:
     camera, stream = start("fail", "frame")
     camera.sleep(0)
