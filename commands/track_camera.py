@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
@@ -135,13 +136,11 @@ def run(args: argparse.Namespace) -> int:
     from thermedge.runtime.health import Notifier
     from thermedge.runtime.preview.pace import Pace
     from thermedge.runtime.recording import parse_record
-    from thermedge.runtime.sinks import check_target
     from thermedge.runtime.sources import open_source
     from thermedge.runtime.tracker import open_tracker
 
     _check_numbers(args)
-    for name in args.out:
-        check_target(name)
+    _check_outputs(args)
     record = parse_record(args.record) if args.record is not None else None
     check_preview(args)
     bundle = read(find(args.bundle))
@@ -168,7 +167,7 @@ def run(args: argparse.Namespace) -> int:
             also, record = [preview.feed, preview.recorder], None
             orders = [*orders, *([] if source.live else [Pace(source.rate_hz)])]
             watchers.append(preview.frame)
-            console.print(f"preview: {preview.address}", highlight=False, soft_wrap=True)
+            _say(console, f"preview: {preview.address}")
         if args.metrics is not None:
             watchers.append(_metrics(args.metrics, summary, opened))
         watchers.append(opened.enter_context(Notifier()).frame)
@@ -248,8 +247,13 @@ def track_and_report(
                 if result.frames > 1:
                     print_summary(console, result)
     for name in (*_files(names), *wrote):
-        console.print(f"wrote {name}", highlight=False, soft_wrap=True)
+        _say(console, f"wrote {name}")
     return result
+
+
+def _say(console: Console, text: str) -> None:
+    # Brackets are no markup: addresses and names of files have them too.
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _opened(
@@ -352,6 +356,48 @@ def _check_numbers(args: argparse.Namespace) -> None:
         ("--threads", args.threads, 1),
     )
     check_auto_timeout(args)
+
+
+def _check_outputs(args: argparse.Namespace) -> None:
+    """Refuse what is no output, and what would take the place of the recording that is read."""
+    from thermedge.errors import SinkError
+    from thermedge.runtime.sinks import check_target, check_video, is_address
+    from thermedge.runtime.sources import path_of
+
+    for name in args.out:
+        check_target(name)
+    if args.video is not None:
+        check_video(args.video)
+    source = path_of(args.source)
+    if source is None or not os.path.exists(source):
+        return
+    _check_folder(args, source)
+    names = [name for name in args.out if not is_address(name)]
+    for name in [*names, *([] if args.video is None else [args.video])]:
+        if os.path.exists(name) and os.path.samefile(name, source):
+            raise SinkError(
+                f"{name} is the recording that is read; it would be replaced.",
+                "Name another file.",
+            )
+
+
+def _check_folder(args: argparse.Namespace, source: Path) -> None:
+    """Refuse to record where the quota would let new frames take the room of those read."""
+    from thermedge.errors import SinkError
+    from thermedge.runtime.recording import parse_record
+    from thermedge.runtime.recording_files import MARK
+    from thermedge.runtime.sources import is_recording
+
+    given = [parse_record(text)[0] for text in (args.record, args.preview_record) if text]
+    for folder in given if is_recording(source) else []:
+        # A run lies in the folder that --record was given.
+        places = [source, *([source / ".."] if os.path.isfile(source / MARK) else [])]
+        if os.path.isdir(folder) and any(os.path.samefile(folder, place) for place in places):
+            raise SinkError(
+                f"{folder} holds the recording that is read; its frames would make room for "
+                "new ones.",
+                "Record to another folder.",
+            )
 
 
 def box_of(text: str) -> Box:

@@ -28,7 +28,8 @@ def print_summary(console: Console, summary: Summary) -> None:
     )
     for name, counts in (("events", summary.events), ("faults", summary.faults)):
         if counts:
-            console.print(f"{name}: {counted(counts)}", highlight=False, soft_wrap=True)
+            text = f"{name}: {counted(counts)}"
+            console.print(text, markup=False, highlight=False, soft_wrap=True)
     rows = summary.latency.percentiles(50, 95, 99)
     if not rows:
         return

@@ -28,6 +28,7 @@ import cv2
 from thermedge.errors import ThermedgeError
 from thermedge.frame import Frame
 from thermedge.geometry import Box
+from thermedge.runtime.answering import answered
 from thermedge.runtime.control import Control, Order, Snapshot, Start, Stop
 from thermedge.runtime.track import Track
 
@@ -126,7 +127,9 @@ class ControlSocket:
         while not self._is_ending:
             try:
                 text = await reader.readuntil(b"\n")
-            except asyncio.IncompleteReadError:
+            except asyncio.IncompleteReadError as error:
+                if error.partial.strip():
+                    writer.write(_line(_refusal("The last line has no line feed.")))
                 return
             except asyncio.LimitOverrunError:
                 writer.write(_line(_refusal(f"A line is longer than {_MOST_BYTES} bytes.")))
@@ -145,7 +148,7 @@ class ControlSocket:
             if asked["command"] == "status":
                 return told | {"ok": True} | self._control.status()
             answer = self._control.ask(_order(asked))
-            done = await asyncio.wait_for(asyncio.wrap_future(answer), _FRAME_S)
+            done = await answered(answer, within_s=_FRAME_S)
         except ThermedgeError as error:
             return told | _refusal(error.problem, error.remedy)
         except asyncio.TimeoutError:
@@ -177,7 +180,7 @@ def _order(asked: dict[str, Any]) -> Order:
         return Snapshot()
     sides = [asked.get(name) for name in "xywh"]
     numbers = [side for side in sides if isinstance(side, (int, float)) and abs(side) < 1e9]
-    if len(numbers) != 4:
+    if len(numbers) != 4 or any(isinstance(side, bool) for side in sides):
         raise ThermedgeError(
             "init needs the four numbers x, y, w and h, in px of the frame.",
             'Send, for example, {"command": "init", "x": 120, "y": 80, "w": 24, "h": 16}',
@@ -245,8 +248,8 @@ def _make_way(path: Path) -> None:
         except ConnectionRefusedError:
             os.unlink(path)
             return
-        except TimeoutError:
-            pass  # somebody listens, but is busy
+        except (TimeoutError, BlockingIOError):
+            pass  # somebody listens, but is busy, or so many wait that no more can
     raise ThermedgeError(
         f"{path} is in use: another tracker listens there.",
         "Stop that one, or name another path with --control.",

@@ -19,9 +19,10 @@ _STATUS_S = 5.0  # between two lines for `systemctl status`
 class Notifier:
     """Speaks systemd's notification protocol; says nothing where systemd does not listen.
 
-    READY=1 follows the first frame, WATCHDOG=1 every fresh one, at a quarter of the time
-    that the service allows at most. A loop that gets no frame, or the same one for ever,
-    stays silent, and systemd starts it anew.
+    READY=1 follows the first frame, or a later one where systemd was too busy to hear it: a
+    service that it never hears of is stopped. WATCHDOG=1 follows every fresh frame, at a
+    quarter of the time that the service allows at most. A loop that gets no frame, or the
+    same one for ever, stays silent, and systemd starts it anew.
 
     Args:
         environment: Of the process: NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID count.
@@ -38,14 +39,15 @@ class Notifier:
             self._socket.setblocking(False)
         self._every_s = _watchdog_s(environment) / 4
         self._next_alive = self._next_status = 0.0
+        self._is_ready = False  # systemd was told
         self._last_index: int | None = None
 
     def frame(self, track: Track, summary: Summary) -> None:
         """Note that a frame was processed."""
         if self._socket is None or track.frame_index == self._last_index:
             return
-        if self._last_index is None:
-            self._send("READY=1")
+        if not self._is_ready:
+            self._is_ready = self._send("READY=1")
         self._last_index = track.frame_index
         now = time.monotonic()
         if self._every_s and now >= self._next_alive:
@@ -72,12 +74,15 @@ class Notifier:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def _send(self, text: str) -> None:
+    def _send(self, text: str) -> bool:
+        """Return whether systemd took it."""
         assert self._socket is not None
         try:
             self._socket.sendto(text.encode("ascii"), self._address)
         except OSError as error:
             _LOG.debug("systemd did not take %r: %s", text, error)
+            return False
+        return True
 
 
 def _watchdog_s(environment: Mapping[str, str]) -> float:

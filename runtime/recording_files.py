@@ -12,6 +12,7 @@ A segment that ends in the middle of a frame, as after a power cut, is read up t
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -70,6 +71,8 @@ class SegmentHeader:
 class SegmentWriter:
     """Appends frames to numbered segments of one run, the oldest ones making room.
 
+    A run that another tracker is writing is left alone, and has an equal share of the room.
+
     Args:
         root: Holds the runs; their total size is bounded.
         header: Of the run that is begun.
@@ -82,11 +85,13 @@ class SegmentWriter:
 
     def __init__(self, root: Path, header: RunHeader, *, most_bytes: int, segment_s: float) -> None:
         self._root, self._most_bytes, self._segment_s = root, most_bytes, segment_s
-        self._kept = [(segment, _size(segment)) for segment in segments_of(root)]
+        self._kept: list[tuple[Path, int]] = []
+        self._room = most_bytes  # of this run and those that nobody writes
         self.num_removed = 0
         self.folder = _new_run(root)
         with replacing(self.folder / MARK) as temporary:
             temporary.write_text(json.dumps(to_mapping(header)) + "\n", encoding="ascii")
+        self._claim: int | None = _claimed(self.folder)
         self._number = -1
         self._header: SegmentHeader | None = None
         self._files: dict[str, int] = {}  # suffix -> descriptor
@@ -98,10 +103,11 @@ class SegmentWriter:
         """Make sure that a segment is open which `frame` fits into."""
         header = SegmentHeader.of(frame)
         is_long = time.monotonic() - self._began > self._segment_s
-        is_large = sum(self._sizes.values()) > self._most_bytes / _SHARE
+        is_large = sum(self._sizes.values()) > self._room / _SHARE
         if self._header is not None and self._header.fits(header) and not (is_long or is_large):
             return
-        self.close()
+        self._end_segment()
+        self._look_around()
         self._number += 1
         self._header, self._began, self.count = header, time.monotonic(), 0
         self.num_visible = 0
@@ -142,7 +148,15 @@ class SegmentWriter:
             os.fdatasync(descriptor)
 
     def close(self) -> None:
-        """Complete the open segment. Calling it twice is allowed."""
+        """Complete the open segment, and the run. Calling it twice is allowed."""
+        try:
+            self._end_segment()
+        finally:
+            claim, self._claim = self._claim, None
+            if claim is not None:
+                os.close(claim)
+
+    def _end_segment(self) -> None:
         if not self._files:
             return
         try:
@@ -150,7 +164,6 @@ class SegmentWriter:
         finally:
             for descriptor in self._files.values():
                 os.close(descriptor)
-            self._kept.append((self.folder / f"{self._number:06d}", sum(self._sizes.values())))
             self._files, self._sizes, self._header = {}, {}, None
 
     def _write(self, suffix: str, data: bytes | memoryview) -> None:
@@ -162,11 +175,19 @@ class SegmentWriter:
 
     def _make_room(self, size: int) -> None:
         used = sum(self._sizes.values()) + sum(kept for _, kept in self._kept)
-        while self._kept and used + size > self._most_bytes:
+        while self._kept and used + size > self._room:
             segment, kept = self._kept.pop(0)
             _remove(segment, keep_run=segment.parent == self.folder)
             self.num_removed += 1
             used -= kept
+
+    def _look_around(self) -> None:
+        """Note which segments may make room; other trackers record here too, and people tidy up."""
+        segments = segments_of(self._root)
+        runs = {segment.parent for segment in segments} - {self.folder}
+        busy = {run for run in runs if _is_claimed(run)}
+        self._kept = [(stem, _size(stem)) for stem in segments if stem.parent not in busy]
+        self._room = self._most_bytes // (1 + len(busy))
 
 
 def runs_of(root: Path) -> list[Path]:
@@ -182,7 +203,11 @@ def segments_of(root: Path) -> list[Path]:
 
 def stems_of(run: Path) -> list[Path]:
     """Return the segments of one run, oldest first, as paths without suffix."""
-    files = (path for path in run.iterdir() if path.suffix in SUFFIXES and path.stem.isdecimal())
+    try:
+        names = list(run.iterdir())
+    except FileNotFoundError:  # another tracker made room
+        return []
+    files = (path for path in names if path.suffix in SUFFIXES and path.stem.isdecimal())
     return sorted({path.with_suffix("") for path in files}, key=lambda stem: int(stem.name))
 
 
@@ -205,9 +230,31 @@ def _new_run(root: Path) -> Path:
             return folder
 
 
+def _claimed(run: Path) -> int:
+    """Return a descriptor that keeps other trackers from removing the run while it is open."""
+    descriptor = os.open(run / MARK, os.O_RDONLY)
+    with suppress(OSError):  # a network's disk without locks
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+    return descriptor
+
+
+def _is_claimed(run: Path) -> bool:
+    try:
+        with (run / MARK).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # it is gone, or the disk knows no locks
+        return False
+    return False
+
+
 def _size(segment: Path) -> int:
-    files = (segment.with_suffix(suffix) for suffix in SUFFIXES)
-    return sum(path.stat().st_size for path in files if path.exists())
+    total = 0
+    for suffix in SUFFIXES:
+        with suppress(FileNotFoundError):  # another tracker makes room too
+            total += segment.with_suffix(suffix).stat().st_size
+    return total
 
 
 def _remove(segment: Path, *, keep_run: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -66,8 +67,11 @@ class Summary:
 
     @property
     def faults(self) -> Mapping[str, int]:
-        """What went wrong in the source and the sinks so far: name -> count."""
-        return {name: n for part in self.fallible for name, n in dict(part.faults).items() if n}
+        """What went wrong in the source and the sinks so far: name -> count, of all together."""
+        found: Counter[str] = Counter()
+        for part in self.fallible:
+            found.update(dict(part.faults))
+        return {name: count for name, count in found.items() if count}
 
     def add(self, track: Track, *, sinks_ms: float, seconds: float) -> None:
         """Note one frame."""

@@ -12,7 +12,8 @@ from thermedge.errors import ThermedgeError
 from thermedge.frame import Frame
 from thermedge.geometry import Box
 from thermedge.optional import require
-from thermedge.runtime.control import Answer, Control, Order, Snapshot, Start, Stop
+from thermedge.runtime.answering import answered
+from thermedge.runtime.control import Control, Order, Snapshot, Start, Stop
 from thermedge.runtime.metrics import Figures
 from thermedge.runtime.preview.access import SESSION_S, Access
 from thermedge.runtime.preview.guard import MOST_BODY_BYTES, App, Guard
@@ -88,6 +89,7 @@ class Site:
         routing = require("starlette.routing", PURPOSE)
         starlette = require("starlette.applications", PURPOSE)
         exceptions = require("starlette.exceptions", PURPOSE)
+        requests = require("starlette.requests", PURPOSE)
         routes = [
             routing.Route("/", self._page("index.html")),
             routing.Route("/api", self._page("api.html")),
@@ -106,6 +108,7 @@ class Site:
             Refused: self._refused,
             ThermedgeError: self._impossible,
             exceptions.HTTPException: self._unknown,
+            requests.ClientDisconnect: self._left,
             Exception: self._broken,
         }
         app = starlette.Starlette(routes=routes, exception_handlers=handlers)
@@ -248,7 +251,7 @@ class Site:
     async def _carried_out(self, order: Order) -> Any:
         answer = self._control.ask(order)
         try:
-            done: Answer = await asyncio.wait_for(asyncio.wrap_future(answer), _FRAME_S)
+            done = await answered(answer, within_s=_FRAME_S)
         except asyncio.TimeoutError as error:
             problem = f"No frame came within {_FRAME_S:g} s; the order was taken back."
             raise Refused(503, problem, "Look at silent_s of the status.") from error
@@ -277,6 +280,10 @@ class Site:
     async def _unknown(self, request: Any, error: Any) -> Any:
         problem = f"{request.method} {request.url.path}: {error.detail}."
         return self._error(error.status_code, problem, "Read /api.", headers=error.headers)
+
+    async def _left(self, request: Any, error: Exception) -> Any:
+        # Nobody reads this; but it is no bug, of which the journal should tell.
+        return self._error(400, "The client left before its request was whole.", "Send it again.")
 
     async def _broken(self, request: Any, error: Exception) -> Any:
         # The server logs the traceback; it is none of the client's business.

@@ -76,23 +76,18 @@ class Recorder:
         with self._switching:
             if (run := self.run) is not None:
                 raise ThermedgeError(f"{run} is being recorded already.", "End it first.")
-            self._complete()
-            sink = RecordingSink(self._folder, quota=self._quota, **self._about)
-            with self._using:
-                self._sink = sink
-        _LOG.info("recording to %s", sink.folder)
-        return sink.folder
+            return self._begin()
 
     def stop(self) -> Path | None:
         """Complete the recording and return its folder, None if there was none. May wait."""
         with self._switching:
+            self._must_start = False
             return self._complete()
 
     def write(self, frame: Frame, track: Track) -> None:
         """Hand the frame to the recording, if there is one."""
         if self._must_start:
-            self._must_start = False
-            self.start()
+            self._start_at_once()
         with self._using:
             if self._sink is not None:
                 self._sink.write(frame, track)
@@ -100,6 +95,21 @@ class Recorder:
     def close(self) -> None:
         """Complete the recording. Calling it twice is allowed."""
         self.stop()
+
+    def _start_at_once(self) -> None:
+        """Begin, unless the page did so, or ended it, before the first frame."""
+        with self._switching:
+            if self._must_start:
+                self._begin()
+
+    def _begin(self) -> Path:
+        self._complete()
+        sink = RecordingSink(self._folder, quota=self._quota, **self._about)
+        with self._using:
+            self._sink = sink
+        self._must_start = False
+        _LOG.info("recording to %s", sink.folder)
+        return sink.folder
 
     def _complete(self) -> Path | None:
         with self._using:

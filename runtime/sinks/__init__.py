@@ -45,7 +45,8 @@ def open_sink(target: str | Path, *, width_px: int, height_px: int, rate_hz: flo
     """
     text = os.fspath(target)
     if is_address(text):
-        return _load(SCHEMES[text.partition(":")[0].lower()])(text)
+        scheme, _, rest = text.partition(":")
+        return _load(SCHEMES[scheme.lower()])(f"{scheme.lower()}:{rest}")
     path = Path(text)
     suffix = path.suffix.lower()
     if suffix not in TEXTS:
@@ -62,6 +63,15 @@ def check_target(target: str | Path) -> None:
     """
     if not is_address(os.fspath(target)):
         _check(Path(target), (*TEXTS, *VIDEOS))
+
+
+def check_video(path: Path) -> None:
+    """Refuse what `open_video` can't open by its name, before any frame is read.
+
+    Raises:
+        SinkError: The suffix is not one of `VIDEOS`.
+    """
+    _check(path, VIDEOS)
 
 
 def is_address(target: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import socket
 import threading
 from urllib.parse import SplitResult, urlsplit
@@ -13,13 +14,15 @@ from thermedge.runtime.hosts import is_host
 _LOG = logging.getLogger(__name__)
 
 _RETRY_S = 5.0  # between two attempts to find out a host's address
+_AGAIN_S = 60.0  # until a known one is looked up anew: a ground station's may change
 
 
 class Datagrams:
     """Sends datagrams and forgets them; what can't be sent is counted.
 
-    The host is looked up in the background, so a network that comes up later than the
-    tracker only costs the datagrams before. Trouble is logged when it begins and when it
+    The host is looked up in the background, again and again, so a network that comes up
+    later than the tracker, or a host that moves to another address, only costs the
+    datagrams before. Trouble is logged when it begins and when it
     ends, not for every datagram.
 
     Args:
@@ -34,8 +37,8 @@ class Datagrams:
         self.uri = uri
         self.num_unsent = 0
         self._trouble = ""
-        self._socket: socket.socket | None = None
-        self._address: tuple[object, ...] = ()
+        self._sockets: dict[socket.AddressFamily, socket.socket] = {}
+        self._target: tuple[socket.socket, tuple[object, ...]] | None = None
         self._closed = threading.Event()
         if not self._find(host, port, socket.AI_NUMERICHOST):
             arguments = (host, port)
@@ -44,9 +47,9 @@ class Datagrams:
     def send(self, payload: bytes) -> None:
         """Send one datagram, or count it as unsent."""
         trouble = "its host's address is not known yet"
-        if self._socket is not None:
+        if (target := self._target) is not None:
             try:
-                self._socket.sendto(payload, self._address)
+                target[0].sendto(payload, target[1])
                 trouble = ""
             except OSError as error:
                 trouble = str(error.strerror)
@@ -56,26 +59,41 @@ class Datagrams:
         self._trouble = trouble
 
     def close(self) -> None:
-        """Close the socket. Calling it twice is allowed."""
+        """Send nothing any more. Calling it twice is allowed."""
         self._closed.set()
-        if self._socket is not None:
-            self._socket.close()
+        for opened in list(self._sockets.values()):
+            opened.close()
 
     def _look_up(self, host: str, port: int) -> None:
-        while not self._find(host, port, 0) and not self._closed.wait(_RETRY_S):
-            pass
+        self._find(host, port, 0)
+        while not self._closed.wait(_RETRY_S if self._target is None else _AGAIN_S):
+            self._find(host, port, 0)
 
     def _find(self, host: str, port: int, flags: int) -> bool:
         try:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=flags)
         except OSError:
             return False
-        family, kind, protocol, _, self._address = found[0]
-        opened = socket.socket(family, kind, protocol)
-        opened.setblocking(False)
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
-        self._socket = opened  # last: `send` looks at it from another thread
+        before = self._target
+        if before is not None and before[1] in [address for *_, address in found]:
+            return True  # as good as before: some hosts have several, in any order
+        family, _, _, _, address = found[0]
+        if family not in self._sockets:
+            self._sockets[family] = _opened(family)
+        # At once: `send` looks at it from another thread.
+        self._target = self._sockets[family], address
+        if before is not None:
+            _LOG.warning("%s: its host is at %s now", self.uri, address[0])
+        if self._closed.is_set():
+            self._sockets[family].close()
         return True
+
+
+def _opened(family: socket.AddressFamily) -> socket.socket:
+    opened = socket.socket(family, socket.SOCK_DGRAM)
+    opened.setblocking(False)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+    return opened
 
 
 def host_and_port(uri: str, *, example: str, port: int | None = None) -> tuple[str, int]:
@@ -94,11 +112,17 @@ def host_and_port(uri: str, *, example: str, port: int | None = None) -> tuple[s
         found, host = parts.port or port, parts.hostname
     except ValueError:
         found, host = None, None
+    shown = without_password(uri)
     if not host or not found:
-        raise SinkError(f"{uri} names no host and port.", f"Write, for example, {example}")
+        raise SinkError(f"{shown} names no host and port.", f"Write, for example, {example}")
     if not is_host(host):
         raise SinkError(
-            f"{host!r} in {uri} is no host: a part of it is empty or too long.",
+            f"{host!r} in {shown} is no host: a part of it is empty or too long.",
             f"Write, for example, {example}",
         )
     return host, found
+
+
+def without_password(uri: str) -> str:
+    """Return the URI as it may stand in an error: without USER:PASSWORD@."""
+    return re.sub("//.*@", "//", uri)  # up to the last @: a / in a password splits it wrongly

@@ -17,21 +17,24 @@ _PREFIX = "mavlink:"
 _SYSTEM = 1  # of the vehicle that the camera is mounted on; autopilots default to it
 _HEARTBEAT_S = 1.0
 
-# CAMERA_TRACKING_STATUS_FLAGS by name; "lost" is an error, so that nobody follows its box.
-_FLAGS: dict[State, tuple[str, ...]] = {
-    "idle": (),
-    "tracking": ("ACTIVE",),
-    "uncertain": ("ACTIVE",),
-    "reacquired": ("ACTIVE",),
-    "coasting": ("ACTIVE", "COASTING"),
-    "lost": ("ERROR",),
+# CAMERA_TRACKING_STATUS_FLAGS of MAVLink's common.xml, as numbers: a pymavlink of 2024 has no
+# name for the last one yet. "lost" is an error, so that nobody follows its box.
+_ACTIVE, _ERROR, _COASTING = 1, 2, 8
+_FLAGS: dict[State, int] = {
+    "idle": 0,
+    "tracking": _ACTIVE,
+    "uncertain": _ACTIVE,
+    "reacquired": _ACTIVE,
+    "coasting": _ACTIVE | _COASTING,
+    "lost": _ERROR,
 }
 
 
 class MavlinkSink:
     """Sends CAMERA_TRACKING_IMAGE_STATUS per frame, and a camera's HEARTBEAT per second.
 
-    The box is sent in shares of the frame, NaN while there is no target or it is lost.
+    The box is sent in shares of the frame from 0 to 1, so without what reaches past the
+    frame, and as NaN while there is no target or it is lost.
     The messages come from system 1, component 100 (MAV_COMP_ID_CAMERA), by MAVLink 2.
 
     Args:
@@ -50,10 +53,6 @@ class MavlinkSink:
                 "Write, for example, mavlink:udp://127.0.0.1:14550",
             )
         self._dialect = require("pymavlink.dialects.v20.common", "sending MAVLink")
-        self._flags = {
-            state: sum(getattr(self._dialect, f"CAMERA_TRACKING_STATUS_FLAGS_{n}") for n in names)
-            for state, names in _FLAGS.items()
-        }
         self._datagrams = Datagrams(inner)
         self._link = self._dialect.MAVLink(
             SimpleNamespace(write=self._datagrams.send),
@@ -96,9 +95,9 @@ class MavlinkSink:
             mode = known.CAMERA_TRACKING_MODE_RECTANGLE
             x, y, w, h = track.box
             wide, high = frame.width_px, frame.height_px
-            corners = (x / wide, y / high, (x + w) / wide, (y + h) / high)
+            corners = _share(x, wide), _share(y, high), _share(x + w, wide), _share(y + h, high)
         self._link.camera_tracking_image_status_send(
-            tracking_status=self._flags[track.state],
+            tracking_status=_FLAGS[track.state],
             tracking_mode=mode,
             target_data=known.CAMERA_TRACKING_TARGET_DATA_IN_STATUS,
             point_x=math.nan,
@@ -109,3 +108,7 @@ class MavlinkSink:
             rec_bottom_x=corners[2],
             rec_bottom_y=corners[3],
         )
+
+
+def _share(at_px: float, side_px: int) -> float:
+    return min(max(at_px / side_px, 0.0), 1.0)

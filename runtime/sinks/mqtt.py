@@ -11,7 +11,8 @@ from urllib.parse import unquote, urlsplit
 from thermedge.errors import SinkError
 from thermedge.frame import Frame
 from thermedge.optional import require
-from thermedge.runtime.sinks.datagrams import host_and_port
+from thermedge.runtime.plain_names import is_plain
+from thermedge.runtime.sinks.datagrams import host_and_port, without_password
 from thermedge.runtime.sinks.jsonl import as_json
 from thermedge.runtime.track import Track
 
@@ -45,6 +46,7 @@ class MqttSink:
         self._topic = _topic(parts.path, uri)
         self._name = f"mqtt://{host}:{port}/{self._topic}"  # without the password
         self._num_unsent = self._num_queued = self._num_sent = 0
+        self._num_gone = 0  # queued, but lost with the connection
         paho = require("paho.mqtt.client", "publishing to MQTT")
         self._client = paho.Client(paho.CallbackAPIVersion.VERSION2)
         if parts.username:
@@ -62,7 +64,7 @@ class MqttSink:
     @property
     def faults(self) -> Mapping[str, int]:
         """Messages that the broker did not get."""
-        return {f"{self._name} unsent": self._num_unsent}
+        return {f"{self._name} unsent": self._num_unsent + self._num_gone}
 
     def write(self, frame: Frame, track: Track) -> None:
         """Publish the message of `track`, or count it as unsent."""
@@ -91,7 +93,9 @@ class MqttSink:
         if reason.is_failure:
             self._say(f"refused: {reason}", is_reachable=False)
             return
-        self._num_sent = self._num_queued  # what was under way is gone
+        queued = self._num_queued
+        self._num_gone += max(queued - self._num_sent, 0)
+        self._num_sent = queued
         self._say("connected", is_reachable=True)
         client.publish(f"{self._topic}/status", "online", qos=1, retain=True)
 
@@ -113,15 +117,16 @@ class MqttSink:
 
 
 def _topic(path: str, uri: str) -> str:
-    text = unquote(path).removeprefix("/")
+    text, shown = unquote(path).removeprefix("/"), without_password(uri)
     if "?" in uri or "#" in uri:  # in a URI they end the path
         raise SinkError(
-            f"{uri} has a ? or # in it, which no topic to publish to can have as it is.",
+            f"{shown} has a ? or # in it, which no topic to publish to can have as it is.",
             "Write %3F for a ? in a topic, and leave # out.",
         )
-    if not text or "+" in text or "#" in text or "\0" in text or len(text) > 200:
+    is_wild = any(char in text for char in "+#\0")
+    if not text or is_wild or len(text) > 200 or not is_plain(text):
         raise SinkError(
-            f"{uri} names no topic to publish to: expected a name without + and #.",
+            f"{shown} names no topic to publish to: expected a UTF-8 name without + and #.",
             f"Write, for example, {_EXAMPLE}",
         )
     return text

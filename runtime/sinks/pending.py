@@ -13,8 +13,11 @@ from thermedge.files import replacing
 class PendingFile:
     """Holds a temporary name beside `path` until the file is placed or discarded.
 
+    A link stays one: the file lies where it leads to.
+
     Raises:
-        SinkError: `path` is a folder, or nothing can be written where it should lie.
+        SinkError: `path` is a folder, a pipe or a device, or nothing can be written where it
+            should lie.
     """
 
     def __init__(self, path: Path) -> None:
@@ -22,8 +25,14 @@ class PendingFile:
         self._stack = ExitStack()
         if os.path.isdir(path):
             raise SinkError(f"{path} is a folder, expected a file.", "Name a file in it.")
+        if os.path.exists(path) and not os.path.isfile(path):
+            raise SinkError(
+                f"{path} is a pipe or a device, which a file would replace.",
+                "Name a file; to follow a run, send it to udp://HOST:PORT.",
+            )
+        place = Path(os.path.realpath(path)) if os.path.islink(path) else path
         try:
-            self.temporary = self._stack.enter_context(replacing(path))
+            self.temporary = self._stack.enter_context(replacing(place))
         except OSError as error:
             raise SinkError(
                 f"{path} can't be written: {error.strerror}.",

@@ -9,6 +9,7 @@ import cv2
 
 from thermedge.errors import SinkError
 from thermedge.frame import Frame
+from thermedge.runtime.plain_names import is_plain
 from thermedge.runtime.sinks.overlay import Overlay
 from thermedge.runtime.sinks.pending import PendingFile
 from thermedge.runtime.track import Track
@@ -41,6 +42,12 @@ class VideoSink:
         self._pending = PendingFile(path)
         # An absolute path, so that FFmpeg never takes a part of it for a protocol.
         self._file = str(self._pending.temporary.absolute())
+        if not is_plain(Path(self._file)):
+            self._pending.discard()
+            raise SinkError(
+                f"{path} has a name that is not UTF-8, which OpenCV can't write.",
+                "Name another file, or rename the folders on the way to it.",
+            )
         codec = cv2.VideoWriter.fourcc(*_CODEC[path.suffix.lower()])
         self._writer = cv2.VideoWriter(
             self._file,

@@ -53,15 +53,35 @@ def open_source(uri: str | Path, *, start_frame: int = 0) -> FrameSource:
         raise SourceError(
             f"The start frame is {start_frame}, expected 0 or more.", "Count frames from 0."
         )
-    match = _SCHEME.match(text)
-    scheme = match[1].lower() if match else None
+    scheme = _scheme(text)
     if scheme in SCHEMES:
-        return _generated(text, SCHEMES[scheme], start_frame)
+        return _generated(f"{scheme}{text[len(scheme) :]}", SCHEMES[scheme], start_frame)
+    return _recording(_name(text), start_frame)
+
+
+def path_of(uri: str | Path) -> Path | None:
+    """Return where what `uri` names lies, None when it is no file and no folder.
+
+    Raises:
+        SourceError: The scheme is unknown, or an option impossible.
+    """
+    text = os.fspath(uri)
+    return None if _scheme(text) in SCHEMES else _path_and_rate(_name(text))[0]
+
+
+def _scheme(text: str) -> str:
+    match = _SCHEME.match(text)
+    return match[1].lower() if match else ""
+
+
+def _name(text: str) -> str:
+    """Return the path that the text, or a file: URI, stands for, options included."""
+    scheme = _scheme(text)
     if scheme == "file":
-        return _recording(unquote(text[len("file:") :].removeprefix("//")), start_frame)
-    if scheme is not None and not os.path.exists(text):
+        return unquote(text[len("file:") :].removeprefix("//"))
+    if scheme and not os.path.exists(text):
         raise SourceError(f"{text} has the unknown scheme {scheme!r}.", _REMEDY)
-    return _recording(text, start_frame)
+    return text
 
 
 def _generated(uri: str, opener: str, start_frame: int) -> FrameSource:

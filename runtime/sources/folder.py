@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from thermedge.errors import SourceError
 from thermedge.frame import Frame
 from thermedge.geometry import Box
+from thermedge.runtime.plain_names import is_plain
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".tif", ".tiff")
 
@@ -101,6 +102,11 @@ def _numbered(folder: Path) -> list[Path]:
         raise SourceError(
             f"{folder} holds pictures of the kinds {' '.join(kinds)}, expected one kind.",
             "Keep one recording per folder.",
+        )
+    if strange := [path for path in pictures if not is_plain(path)]:
+        raise SourceError(
+            f"{min(strange)} has a name that is not UTF-8, which OpenCV can't read.",
+            "Rename it, or the folders on the way to it.",
         )
     return sorted(pictures, key=_natural)
 

@@ -6,6 +6,7 @@ import logging
 import math
 import re
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -184,7 +185,8 @@ class _Beside:
         self.picture_px = self._source.width_px, self._source.height_px
         self.lock = threading.Lock()
         self.trouble = ""  # a sentence for the event, with a space in front
-        self.faults: dict[str, int] = {}
+        self._num_broken = 0
+        self._past: Counter[str] = Counter()  # faults of it before it was opened again
         self._kept: list[_Kept] = []
         self._next = 0  # place in `_kept` of the oldest one
         self._newest_ns: int | None = None
@@ -209,6 +211,13 @@ class _Beside:
                 f"The visible source {self._uri} delivers no picture.{self.trouble}",
                 "Check it alone with `thermedge track`, or track with the thermal source alone.",
             )
+
+    @property
+    def faults(self) -> dict[str, int]:
+        """What went wrong with the visible camera, each name told from the thermal one's."""
+        found = self._past + Counter(dict(self._source.faults))
+        broken = {"visible source broke": self._num_broken} if self._num_broken else {}
+        return {**{f"visible {name}": count for name, count in found.items()}, **broken}
 
     def read_until(self, timestamp_ns: int) -> None:
         """Read a recording on up to this moment of its clock."""
@@ -255,7 +264,9 @@ class _Beside:
     def _reopen(self) -> None:
         while not self._stopped.wait(_RETRY_S):
             try:
-                self._source = _opened(self._uri, self._folder)
+                opened = _opened(self._uri, self._folder)
+                self._past.update(dict(self._source.faults))
+                self._source = opened
                 return
             except SourceError as error:
                 self.trouble = f" {error.problem}"
@@ -263,7 +274,7 @@ class _Beside:
     def _tell(self, error: SourceError) -> None:
         _LOG.warning("The visible camera: %s", error.problem)
         self.trouble = f" {error.problem}"
-        self.faults["visible source broke"] = self.faults.get("visible source broke", 0) + 1
+        self._num_broken += 1
         self._first.set()  # nobody need wait for it longer
 
     def _keep(self, frame: Frame) -> None:

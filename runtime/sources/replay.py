@@ -99,10 +99,14 @@ class ReplaySource:
             if header is None:
                 self._count("segments unreadable", 1)
                 continue
-            for frame in self._frames(stem, header):
-                if self._is_closed:
-                    return
-                yield frame
+            try:
+                for frame in self._frames(stem, header):
+                    if self._is_closed:
+                        return
+                    yield frame
+            except OSError as error:  # it made room for newer ones meanwhile; or a damaged disk
+                self._count("segments unreadable", 1)
+                _LOG.warning("%s can't be read to its end: %s", stem, error.strerror)
 
     def take(self, frame: Frame) -> list[Asked]:
         """Return the orders that were carried out on `frame`, the one delivered last."""
@@ -169,7 +173,11 @@ class _Pictures:
         self._frames = stem.with_suffix(".frames").open("rb", buffering=0)
         self._second = None
         if visible is not None:
-            self._second = stem.with_suffix(".visible").open("rb", buffering=0)
+            try:
+                self._second = stem.with_suffix(".visible").open("rb", buffering=0)
+            except OSError:
+                self._frames.close()
+                raise
 
     def load(self, record: Record) -> bool:
         """Return whether the pictures of `record` are whole."""
@@ -190,10 +198,13 @@ class _Pictures:
 
 
 def _filled(file: Any, place: int, into: NDArray[Any]) -> bool:
-    file.seek(place * into.nbytes)
     room = into.data.cast("B")
-    while room and (count := file.readinto(room)):
-        room = room[count:]
+    try:
+        file.seek(place * into.nbytes)
+        while room and (count := file.readinto(room)):
+            room = room[count:]
+    except OSError:  # a damaged disk refuses some blocks and gives the next ones
+        return False
     return not room
 
 

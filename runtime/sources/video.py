@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from thermedge.errors import SourceError
 from thermedge.frame import Frame
 from thermedge.geometry import Box
+from thermedge.runtime.plain_names import is_plain
 from thermedge.runtime.sources.folder import SUFFIXES
 
 _LOG = logging.getLogger(__name__)
@@ -24,16 +25,21 @@ _LOG = logging.getLogger(__name__)
 _DELIVERED_AS_STORED = (b"Y800", b"Y1\x00\x10")
 
 
+_ODD_PERIODS = 0.5  # a stamp this far from where the rate puts it is no rounding
+
+
 class VideoSource:
     """Delivers the frames of one video file, each with its number in the file.
 
     Grey video (8 bits; 16 bits in FFV1) is delivered as it was stored, anything else as
-    8-bit luma, which is exact for grey replicated in three channels. Iterating continues
-    where the last iteration stopped. No array is allocated after the first frame.
+    8-bit luma, which is exact for grey replicated in three channels. Times follow the rate;
+    where the file's own stamps leave it, as those of a phone's recording do, from there on
+    they follow the stamps. Iterating continues where the last iteration stopped. No array is
+    allocated after the first frame.
 
     Args:
         path: A regular file that FFmpeg decodes.
-        rate_hz: Frame rate, in place of the file's own.
+        rate_hz: Frame rate, in place of the file's own and of its stamps.
         start_frame: First frame delivered. All before it are decoded: seeking by
             timestamp is quicker, but may miss by some frames where a file has gaps.
 
@@ -56,6 +62,10 @@ class VideoSource:
         self.faults: dict[str, int] = {}
         self.num_frames = None if self._promised is None else self._promised - start_frame
         self._next = start_frame
+        self._is_even = True  # no frame so far was stamped otherwise than the rate says
+        self._has_stamps = rate_hz is None
+        self._began_ms = math.nan  # stamp of the file's first frame
+        self._last_ns = -1
         self._picture = self._first(start_frame)
         self._has_first = True
         self.height_px, self.width_px = self._picture.shape[:2]
@@ -77,7 +87,8 @@ class VideoSource:
                 cv2.cvtColor(self._picture, cv2.COLOR_BGR2GRAY, dst=self._grey)
             index = self._next
             self._next += 1
-            yield Frame(self._grey, index, round(index * 1e9 / self.rate_hz), bits)
+            self._last_ns = self._time_ns(index)
+            yield Frame(self._grey, index, self._last_ns, bits)
 
     def close(self) -> None:
         """Let go of the file; iterations end. Calling it twice is allowed."""
@@ -98,14 +109,33 @@ class VideoSource:
             assert picture is self._picture  # OpenCV scales all frames to the first one's size
             return True
         if self._promised is not None and self._next < self._promised:
-            _LOG.warning(
-                "%s ends early: it promises %d frames, %d could be read.",
-                self._path,
-                self._promised,
-                self._next,
-            )
+            self._tell_few(self._promised)
         self.close()
         return False
+
+    def _time_ns(self, index: int) -> int:
+        """Return when the frame that was read last was taken."""
+        even_ns = round(index * 1e9 / self.rate_hz)
+        if not self._has_stamps:
+            return even_ns
+        stamp_ns = round((self._capture.get(cv2.CAP_PROP_POS_MSEC) - self._began_ms) * 1e6)
+        self._is_even &= abs(stamp_ns - even_ns) * self.rate_hz < _ODD_PERIODS * 1e9
+        if self._is_even:
+            return even_ns
+        # A stamp that goes back, or stands still, is none.
+        return stamp_ns if stamp_ns > self._last_ns else self._last_ns + round(1e9 / self.rate_hz)
+
+    def _tell_few(self, promised: int) -> None:
+        """Log why fewer frames came than the file promises, which some guess from its length."""
+        reached = self._last_ns * 1e-9 * self.rate_hz + 1 + _ODD_PERIODS
+        text = "%s ends early: it promises %d frames, %d could be read."
+        if reached >= promised:
+            text = "%s lasts as long as %d frames and has %d: some are lost, or its rate varies."
+        _LOG.warning(text, self._path, promised, self._next)
+
+    def _note_beginning(self) -> None:
+        if math.isnan(self._began_ms):
+            self._began_ms = self._capture.get(cv2.CAP_PROP_POS_MSEC)
 
     def _check_depth(self, stored: int | None) -> None:
         delivered = 8 * self._grey.itemsize
@@ -128,9 +158,11 @@ class VideoSource:
     def _first(self, start_frame: int) -> NDArray[Any]:
         number = 0
         while number < start_frame and self._capture.grab():
+            self._note_beginning()
             number += 1
         is_read, picture = self._capture.read()
         if is_read:
+            self._note_beginning()
             return picture
         if number == 0:
             raise SourceError(
@@ -172,7 +204,13 @@ def _opened(path: Path) -> cv2.VideoCapture:
     if is_empty:
         raise SourceError(f"{path} is an empty file.", "Copy or record it again.")
     # An absolute path, so that FFmpeg never takes a file's name for a protocol or a pattern.
-    capture = cv2.VideoCapture(str(path.resolve()), cv2.CAP_FFMPEG)
+    absolute = path.resolve()
+    if not is_plain(absolute):
+        raise SourceError(
+            f"{absolute} has a name that is not UTF-8, which OpenCV can't read.",
+            "Rename it, or the folders on the way to it.",
+        )
+    capture = cv2.VideoCapture(str(absolute), cv2.CAP_FFMPEG)
     if not capture.isOpened():
         raise SourceError(
             f"{path} is not a video that can be decoded: it is damaged or of another format.",

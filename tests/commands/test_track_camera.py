@@ -125,6 +125,7 @@ def broken_bundle(tmp_path):
         (lambda tmp: [tmp / "pictures", INIT, "--out", tmp / "no" / "t.csv"], "can't be written"),
         (lambda tmp: [tmp / "pictures", INIT, "--out", tmp / "t.doc"], ".doc"),
         (lambda tmp: [tmp / "pictures", INIT, "--video", tmp / "v.gif"], ".gif"),
+        (lambda tmp: [tmp / "pictures", INIT, "--video", tmp / "v.csv"], "one of .avi .mp4"),
         (broken_bundle, "sha256"),
         (lambda tmp: ["rtsp://camera", INIT], "rtsp"),
         (lambda tmp: [tmp / "pictures", INIT, "--out", "tcp://host:5"], "tcp"),
@@ -145,6 +146,35 @@ def test_bad_input_is_one_error_with_its_remedy(pictures, tmp_path, capsys, argu
     assert "fix:" in error
     made = {path.name for path in tmp_path.iterdir()} - before
     assert made <= {"empty.mp4", "bundle"}
+
+
+@pytest.mark.parametrize("flag", ["--record", "--preview-record"])
+def test_a_recording_that_is_read_makes_no_room_for_a_new_one(tmp_path, capsys, flag):
+    rec = tmp_path / "rec"
+    assert track("synthetic:frames=4,size=64x64", "--record", rec) == 0
+    more = ["--preview"] if flag == "--preview-record" else []
+    for source, folder in ((rec, rec), (rec / "run-0001", rec), (rec / "run-0001",) * 2):
+        assert track(source, flag, f"{folder}?max=10M", *more) == 2
+        assert "holds the recording that is read" in capsys.readouterr().err
+    assert track(rec, "--record", tmp_path) == 0
+
+
+def test_names_with_brackets_are_told_as_they_are(tmp_path, capsys):
+    folder = tmp_path / "x[old]"
+    folder.mkdir()
+    assert track("synthetic:frames=2,size=64x64", "--out", folder / "t.csv") == 0
+    assert f"wrote {folder / 't.csv'}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flag", ["--video", "--out"])
+def test_the_recording_that_is_read_is_never_replaced(tmp_path, capsys, flag):
+    clip, link = tmp_path / "clip.avi", tmp_path / "link.avi"
+    clip.write_bytes(b"a recording")
+    link.symlink_to(clip)
+    for name in (clip, link):
+        assert track(f"file:{clip}?rate=9", INIT, flag, name) == 2
+        assert "it would be replaced" in capsys.readouterr().err
+    assert clip.read_bytes() == b"a recording"
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,15 @@ def test_the_table_tells_events_faults_and_age_where_there_are_any():
     assert " age " not in quiet.file.getvalue()
 
 
+def test_brackets_of_an_address_are_no_markup():
+    class Network:
+        faults = {"udp://[fd00::2]:5600 unsent": 3}
+
+    out = console()
+    print_summary(out, Summary(frames=3, fallible=[Network()]))
+    assert "faults: udp://[fd00::2]:5600 unsent 3" in out.file.getvalue()
+
+
 def test_a_live_run_has_a_row_of_ages():
     out = console()
     print_summary(out, ran(track(age_ms=12.5), track(age_ms=12.5)))

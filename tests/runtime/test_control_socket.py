@@ -7,7 +7,7 @@ import socket
 import stat
 import threading
 import time
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 
 import cv2
 import numpy as np
@@ -109,6 +109,7 @@ def test_a_refusal_says_what_to_do(path):
         b'{"command": ["init"]}\n',
         b'{"command": "init"}\n',
         b'{"command": "init", "x": "1", "y": 2, "w": 3, "h": 4}\n',
+        b'{"command": "init", "x": true, "y": 2, "w": 3, "h": 4}\n',
         b'{"command": "init", "x": NaN, "y": 2, "w": 3, "h": 4}\n',
         b'{"command": "init", "x": 1e999, "y": 2, "w": 3, "h": 4}\n',
         b"[" * 50_000 + b"\n",
@@ -209,6 +210,31 @@ def test_an_order_without_a_frame_is_taken_back(path, monkeypatch):
     assert control.take(None) == []
 
 
+def test_an_order_that_is_being_carried_out_is_not_called_taken_back(path, monkeypatch):
+    monkeypatch.setattr(control_socket, "_FRAME_S", 0.2)
+    control = Control()
+
+    def loop():
+        while not (waiting := control.take(None)):
+            time.sleep(0.01)
+        assert waiting[0].begin()
+        time.sleep(0.5)
+        waiting[0].done(None)
+
+    slow = threading.Thread(target=loop)
+    slow.start()
+    with ControlSocket(path, control):
+        assert told(path, {"command": "stop"}) == [{"ok": True}]
+    slow.join()
+
+
+def test_a_last_line_without_line_feed_is_refused(path):
+    with serving(path), connected(path) as client, client.makefile("rb") as answers:
+        client.sendall(b'{"command": "stop"}')
+        client.shutdown(socket.SHUT_WR)
+        assert "line feed" in json.loads(answers.readline())["error"]
+
+
 def test_only_its_user_may_connect_and_the_file_goes_with_it(path):
     with serving(path):
         assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
@@ -227,6 +253,20 @@ def test_a_socket_in_use_is_left_alone(path):
         with pytest.raises(ThermedgeError, match="in use"):
             ControlSocket(path, Control())
         assert told(path, {"command": "stop"}) == [{"ok": True}]
+
+
+def test_a_socket_whose_tracker_hangs_is_in_use(path):
+    with socket.socket(socket.AF_UNIX) as hanging, ExitStack() as waiting:
+        hanging.bind(str(path))
+        hanging.listen(0)
+        with suppress(BlockingIOError):
+            while True:
+                client = waiting.enter_context(socket.socket(socket.AF_UNIX))
+                client.setblocking(False)
+                client.connect(str(path))
+        with pytest.raises(ThermedgeError, match="is in use"):
+            ControlSocket(path, Control())
+    assert path.exists()
 
 
 def test_a_file_is_not_replaced_by_a_socket(path):

@@ -58,6 +58,21 @@ def test_a_run_is_ready_with_its_first_frame_and_stops_when_it_ends(names):
         assert told() == []
 
 
+def test_systemd_is_told_again_where_it_was_too_busy_to_hear(names):
+    address, name = names
+    with systemd(address) as told, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as busy:
+        busy.setblocking(False)
+        with pytest.raises(BlockingIOError):  # noqa: PT012
+            while True:
+                busy.sendto(b"x", address)
+        with Notifier({"NOTIFY_SOCKET": name}) as notifier:
+            notifier.frame(track(1), Summary())
+            assert "READY=1" not in told()
+            notifier.frame(track(2), Summary())
+            notifier.frame(track(3), Summary())
+            assert told().count("READY=1") == 1
+
+
 def watched(name, **more):
     return {"NOTIFY_SOCKET": name, "WATCHDOG_USEC": "40", **more}  # every ten microseconds
 

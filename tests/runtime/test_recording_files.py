@@ -88,6 +88,24 @@ def test_a_run_whose_frames_are_all_gone_goes_too_unless_it_holds_other_files(tm
     assert not (tmp_path / "run-0002").exists()
 
 
+def test_two_trackers_in_one_folder_share_its_room_and_leave_each_other_alone(tmp_path):
+    one = writer(tmp_path, most_bytes=200_000)
+    for _ in range(60):
+        append(one, frame())
+    other = writer(tmp_path, most_bytes=200_000)
+    for _ in range(60):
+        append(other, frame())
+        append(one, frame())
+    for files in (one, other):
+        held = sum(path.stat().st_size for path in files.folder.iterdir())
+        assert 80_000 < held <= 100_000
+    one.close()
+    for _ in range(40):
+        append(other, frame())
+    other.close()
+    assert not one.folder.exists()  # nobody writes it any more: it is the oldest
+
+
 def test_a_frame_that_does_not_go_in_whole_is_cut_off(tmp_path, monkeypatch):
     import os
 

@@ -72,6 +72,13 @@ def test_faults_are_those_of_all_parts_that_have_any():
     assert summary.faults == {"stalls": 2, "unsent": 1}
 
 
+def test_faults_of_one_name_are_added_up():
+    class Part:
+        faults = {"frames not recorded": 2}
+
+    assert Summary(fallible=[Part(), Part()]).faults == {"frames not recorded": 4}
+
+
 def test_no_frames_are_no_frames_per_second():
     assert Summary().fps == 0.0
     assert math.isfinite(Summary(frames=1).fps)

@@ -313,6 +313,20 @@ def test_a_body_that_never_ends_is_given_up(make_running, monkeypatch):
         assert client.getresponse().status == 408
 
 
+def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_bug(make_running, caplog):
+    one = make_running()
+    for path in ("/api/session", "/api/session"):
+        with socket.create_connection(("127.0.0.1", one.port)) as client:
+            client.sendall(
+                f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1:{one.port}\r\n"
+                "content-type: application/json\r\ncontent-length: 100\r\n\r\n{".encode()
+            )
+            time.sleep(0.2)  # until the server waits for the rest
+    time.sleep(0.3)
+    assert one.ask("/healthz")[0] == 200
+    assert caplog.text == ""
+
+
 def test_a_body_in_pieces_without_length_has_an_end(running):
     client = http.client.HTTPConnection("127.0.0.1", running.port, timeout=10)
     with closing(client):

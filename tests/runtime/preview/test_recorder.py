@@ -54,6 +54,20 @@ def test_it_can_begin_with_the_first_frame(tmp_path, make_frame, make_track):
     assert frames_in(run) == [5]
 
 
+def test_the_page_may_begin_or_end_it_before_the_first_frame(tmp_path, make_frame, make_track):
+    frame = make_frame(5)
+    eager = recorder_of(tmp_path / "eager", starts_at_once=True)
+    run = eager.start()
+    eager.write(frame, make_track(frame))
+    assert eager.run == run
+    eager.close()
+    assert frames_in(tmp_path / "eager") == [5]
+    shy = recorder_of(tmp_path / "shy", starts_at_once=True)
+    assert shy.stop() is None
+    shy.write(frame, make_track(frame))
+    assert shy.run is None
+
+
 def test_each_recording_is_a_run_of_its_own(tmp_path):
     recorder = recorder_of(tmp_path)
     runs = []

@@ -1,5 +1,6 @@
 """Facts about datagrams: sent, or counted, and never waited for."""
 
+import contextlib
 import logging
 import socket
 import time
@@ -89,11 +90,41 @@ def test_a_host_that_becomes_known_later_gets_what_is_sent_from_then_on(
     assert sender.num_unsent == 1
     known.append(True)
     deadline = time.monotonic() + 10
-    while sender._socket is None:
+    while sender._target is None:
         assert time.monotonic() < deadline
         time.sleep(0.01)
     sender.send(b"late")
     assert receiver.recv(100) == b"late"
+    sender.close()
+
+
+def test_a_host_that_moves_gets_what_is_sent_from_then_on(
+    receiver: socket.socket, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    look_up, at = socket.getaddrinfo, ["127.0.0.2"]
+
+    def moving(host, port, **options):  # type: ignore[no-untyped-def]
+        if host != "station.test":
+            return look_up(host, port, **options)
+        if options["flags"]:
+            raise socket.gaierror("Name or service not known")
+        return look_up(at[0], port, **options)
+
+    monkeypatch.setattr(datagrams.socket, "getaddrinfo", moving)
+    monkeypatch.setattr(datagrams, "_RETRY_S", 0.01)
+    monkeypatch.setattr(datagrams, "_AGAIN_S", 0.01)
+    sender = Datagrams(f"udp://station.test:{receiver.getsockname()[1]}")
+    receiver.settimeout(0.05)
+    sender.send(b"to the old address")
+    at[0] = "127.0.0.1"
+    came, deadline = b"", time.monotonic() + 10
+    while not came:
+        assert time.monotonic() < deadline
+        sender.send(b"to the new one")
+        with contextlib.suppress(TimeoutError):
+            came = receiver.recv(100)
+    assert came == b"to the new one"
+    assert "its host is at 127.0.0.1 now" in caplog.text
     sender.close()
 
 

@@ -11,7 +11,7 @@ import pytest
 from thermedge.errors import SinkError
 from thermedge.frame import Frame
 from thermedge.geometry import Box
-from thermedge.runtime.sinks.mavlink import MavlinkSink
+from thermedge.runtime.sinks.mavlink import _FLAGS, MavlinkSink
 from thermedge.runtime.track import NO_BOX, State, Track
 
 common = pytest.importorskip(
@@ -33,13 +33,18 @@ class Link:
 
 
 @pytest.fixture
-def link() -> Iterator[Link]:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
-        receiver.bind(("127.0.0.1", 0))
-        receiver.settimeout(10)
-        opened = Link(receiver)
+def receiver() -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as opened:
+        opened.bind(("127.0.0.1", 0))
+        opened.settimeout(10)
         yield opened
-        opened.sink.close()
+
+
+@pytest.fixture
+def link(receiver: socket.socket) -> Iterator[Link]:
+    opened = Link(receiver)
+    yield opened
+    opened.sink.close()
 
 
 def test_the_box_is_told_in_shares_of_the_frame(link: Link, frame: Frame, track: Track) -> None:
@@ -53,6 +58,35 @@ def test_the_box_is_told_in_shares_of_the_frame(link: Link, frame: Frame, track:
     assert status.target_data == common.CAMERA_TRACKING_TARGET_DATA_IN_STATUS
     assert math.isnan(status.point_x)
     assert (status.get_srcSystem(), status.get_srcComponent()) == (1, 100)
+
+
+@pytest.mark.parametrize(
+    ("box", "told"),
+    [
+        (Box(-16, -12, 32, 24), (0, 0, 0.25, 0.25)),
+        (Box(48, 36, 32, 24), (0.75, 0.75, 1, 1)),
+        (Box(100, 12, 1e300, 12), (1, 0.25, 1, 0.5)),
+    ],
+)
+def test_a_box_that_reaches_past_the_frame_is_told_up_to_its_border(
+    link: Link, frame: Frame, track: Track, box: Box, told: tuple[float, ...]
+) -> None:
+    link.sink.write(frame, replace(track, box=box))  # of 64x48 px
+    link.read()
+    status = link.read()
+    corners = status.rec_top_x, status.rec_top_y, status.rec_bottom_x, status.rec_bottom_y
+    assert corners == told
+
+
+def test_a_library_of_2024_that_does_not_know_of_coasting_will_do(
+    receiver: socket.socket, frame: Frame, track: Track, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(common, "CAMERA_TRACKING_STATUS_FLAGS_COASTING")
+    link = Link(receiver)
+    link.sink.write(frame, replace(track, state="coasting"))
+    link.read()
+    assert link.read().tracking_status == 1 + 8
+    link.sink.close()
 
 
 @pytest.mark.parametrize(
@@ -79,8 +113,8 @@ def test_every_state_has_its_flags_and_a_target_that_is_not_there_no_box(
     assert math.isnan(status.rec_top_x) != is_there
 
 
-def test_no_state_is_forgotten(link: Link) -> None:
-    assert set(link.sink._flags) == set(get_args(State))
+def test_no_state_is_forgotten() -> None:
+    assert set(_FLAGS) == set(get_args(State))
 
 
 def test_a_camera_shows_once_a_second_that_it_is_there(

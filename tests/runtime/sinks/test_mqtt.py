@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -175,7 +176,43 @@ def test_a_broker_that_is_not_there_holds_nobody_up(frame: Frame, track: Track) 
     assert time.perf_counter() - began < 5
 
 
-@pytest.mark.parametrize("path", ["", "/", "/a/+/b", "/a/%23"])
+def test_what_waited_for_a_broker_that_went_away_is_counted(frame: Frame, track: Track) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        server.settimeout(20)
+        sink = MqttSink(f"mqtt://127.0.0.1:{server.getsockname()[1]}/t")
+        with closing(sink):
+            with _welcomed(server):
+                before = 0
+                deadline = time.monotonic() + 20
+                while before < 1000:  # then the system's buffers are full, and the sink's own
+                    assert time.monotonic() < deadline
+                    sink.write(frame, track)
+                    before = sum(sink.faults.values())
+            with _welcomed(server):
+                until(lambda: sum(sink.faults.values()) > before)
+        assert sum(sink.faults.values()) >= before + 90
+
+
+def _welcomed(server: socket.socket) -> socket.socket:
+    """Return the next client's connection, of which only what begins it is read."""
+    client, _ = server.accept()
+    client.recv(1000)
+    client.sendall(b"\x20\x02\x00\x00")  # CONNACK: accepted
+    assert b"online" in client.recv(1000)
+    return client
+
+
+@pytest.mark.parametrize(
+    "uri", ["mqtt://user:secret@h/+/x", "mqtt://user:secret@/x", "mqtt://user:se/secret@h/x"]
+)
+def test_no_error_tells_the_password(uri: str) -> None:
+    with pytest.raises(SinkError) as caught:
+        MqttSink(uri)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("path", ["", "/", "/a/+/b", "/a/%23", "/w\udce4rme"])
 def test_a_topic_that_can_t_be_published_to_is_an_error(path: str) -> None:
     with pytest.raises(SinkError, match="names no topic"):
         MqttSink(f"mqtt://127.0.0.1:1{path}")

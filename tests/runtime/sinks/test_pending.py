@@ -1,5 +1,6 @@
 """Facts about files that take their place when they are complete."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -57,3 +58,23 @@ def test_a_folder_that_goes_away_meanwhile_is_an_error_when_placing(tmp_path: Pa
     folder.rmdir()
     with pytest.raises(SinkError, match="can't take its place: No such file"):
         pending.place()
+
+
+def test_a_link_stays_and_the_file_lies_where_it_leads(tmp_path: Path) -> None:
+    disk, link = tmp_path / "disk", tmp_path / "a.csv"
+    disk.mkdir()
+    link.symlink_to(disk / "b.csv")
+    pending = PendingFile(link)
+    pending.temporary.write_text("new")
+    pending.place()
+    assert link.is_symlink()
+    assert (disk / "b.csv").read_text() == "new"
+    assert list(disk.iterdir()) == [disk / "b.csv"]
+
+
+def test_a_pipe_is_not_replaced_by_a_file(tmp_path: Path) -> None:
+    pipe = tmp_path / "a.csv"
+    os.mkfifo(pipe)
+    with pytest.raises(SinkError, match=r"a\.csv is a pipe or a device"):
+        PendingFile(pipe)
+    assert pipe.is_fifo()

@@ -13,6 +13,7 @@ from thermedge.runtime.sinks import (
     TEXTS,
     VIDEOS,
     check_target,
+    check_video,
     is_address,
     open_sink,
     open_video,
@@ -50,6 +51,9 @@ def test_an_unknown_suffix_is_told_which_are_known(tmp_path: Path, name: str) ->
 def test_a_video_has_a_video_suffix(tmp_path: Path) -> None:
     with pytest.raises(SinkError, match=r"has the suffix '\.csv', expected one of \.avi \.mp4"):
         open_video(tmp_path / "a.csv", **SIZE)
+    with pytest.raises(SinkError, match=r"expected one of \.avi \.mp4") as caught:
+        check_video(tmp_path / "a.mkv")
+    assert "a.avi" in caught.value.remedy
     sink = open_video(tmp_path / "a.avi", **SIZE)
     assert isinstance(sink, VideoSink)
     sink.close()
@@ -68,6 +72,14 @@ def test_an_interrupt_leaves_a_complete_file_of_the_frames_so_far(
 def test_a_scheme_opens_a_network() -> None:
     with closing(open_sink("UDP://127.0.0.1:9", **SIZE)) as sink:
         assert isinstance(sink, UdpSink)
+
+
+def test_every_scheme_may_be_in_capitals(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("thermedge.runtime.sinks._load", lambda opener: opened.append)
+    for scheme in SCHEMES:
+        open_sink(f"{scheme.upper()}:X", **SIZE)
+    assert opened == [f"{scheme}:X" for scheme in SCHEMES]
 
 
 @pytest.mark.parametrize(

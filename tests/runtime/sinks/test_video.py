@@ -1,6 +1,7 @@
 """Facts about annotated videos."""
 
 import logging
+import os
 import resource
 from dataclasses import replace
 from pathlib import Path
@@ -114,3 +115,9 @@ def test_a_name_is_never_taken_for_a_protocol(
     sink.write(frame, track)
     sink.close()
     assert [path.name for path in tmp_path.iterdir()] == ["pipe:1.avi"]
+
+
+def test_a_name_that_is_not_utf_8_is_an_error_and_no_crash(tmp_path: Path) -> None:
+    with pytest.raises(SinkError, match="has a name that is not UTF-8"):
+        opened(tmp_path / os.fsdecode(b"w\xe4rme.avi"))
+    assert list(tmp_path.iterdir()) == []

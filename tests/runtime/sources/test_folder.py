@@ -1,5 +1,7 @@
 """Facts about reading folders of numbered pictures."""
 
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +163,13 @@ def test_a_damaged_picture_is_named(tmp_path: Path) -> None:
     damaged.write_bytes(damaged.read_bytes()[:40])
     with pytest.raises(SourceError, match=r"1\.png is not a readable picture"):
         list(FolderSource(tmp_path))
+
+
+def test_a_name_that_is_not_utf_8_is_an_error_and_no_crash(tmp_path: Path) -> None:
+    folder = numbered(tmp_path, 2)
+    shutil.copy(folder / "0.png", folder / os.fsdecode(b"w\xe4rme_2.png"))
+    with pytest.raises(SourceError, match="has a name that is not UTF-8"):
+        FolderSource(folder)
 
 
 def test_a_header_that_asks_for_an_absurd_size_is_a_damaged_picture(tmp_path: Path) -> None:

@@ -198,6 +198,17 @@ def test_a_live_camera_that_breaks_is_opened_again_and_comes_back(paired):
     assert source.faults == {"visible source broke": 1, "visible picture lost": 1}
 
 
+def test_what_goes_wrong_in_the_visible_camera_counts_also_after_it_came_back(paired):
+    thermal = Camera(range(60), live=True, rate_hz=100.0, pace=0.01)
+    visible = Camera(range(5), live=True, rate_hz=100.0, pace=0.01)
+    again = Camera(range(500), live=True, rate_hz=100.0, pace=0.01)
+    thermal.faults, visible.faults, again.faults = {"gaps": 1}, {"gaps": 20}, {"gaps": 300}
+    source = paired(thermal, visible, later=[again], max_gap_ms=300)
+    assert source.faults["visible gaps"] == 20
+    assert len(list(source)) == 60
+    assert source.faults == {"gaps": 1, "visible gaps": 320}
+
+
 def test_a_live_pair_can_be_read_by_the_newest_frame_policy(paired):
     thermal = Camera(range(30), live=True, rate_hz=100.0, pace=0.005)
     visible = Camera(range(500), live=True, rate_hz=100.0, pace=0.005)

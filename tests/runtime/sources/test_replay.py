@@ -1,5 +1,7 @@
 """Facts about replaying: the same boxes, and what is left of a damaged recording."""
 
+import errno
+import io
 import json
 import shutil
 import zlib
@@ -214,6 +216,35 @@ def test_a_lost_file_costs_its_segment(copy):
     with ReplaySource(copy) as source:
         assert len(list(source)) == 10
         assert source.faults == {"segments unreadable": 1}
+
+
+def test_a_segment_that_makes_room_while_it_is_replayed_costs_no_other(copy, caplog):
+    for suffix in (".frames", ".jsonl"):
+        shutil.copy(copy / f"000000{suffix}", copy / f"000001{suffix}")
+    with ReplaySource(copy) as source:
+        for suffix in (".frames", ".jsonl"):
+            (copy / f"000000{suffix}").unlink()
+        assert len(list(source)) == 10
+        assert source.faults == {"segments unreadable": 1}
+    assert "No such file" in caplog.text
+
+
+def test_a_block_that_the_disk_refuses_costs_its_frame_alone(copy, monkeypatch):
+    class Damaged(io.FileIO):
+        def readinto(self, buffer):
+            if self.tell() == 3 * len(buffer):
+                raise OSError(errno.EIO, "Input/output error")
+            return super().readinto(buffer)
+
+    def opened(path, mode, *more, **options):
+        if path.suffix == ".frames":
+            return Damaged(path)
+        return io.open(path, mode, *more, **options)  # noqa: UP020 - Path.open is replaced
+
+    monkeypatch.setattr(Path, "open", opened)
+    with ReplaySource(copy) as source:
+        assert [frame.index for frame in source] == [0, 1, 2, 4, 5, 6, 7, 8, 9]
+        assert source.faults == {"frames unreadable": 1}
 
 
 def test_frames_that_were_not_recorded_are_told(copy):

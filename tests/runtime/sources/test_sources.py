@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from thermedge.errors import SourceError
-from thermedge.runtime.sources import FOLDER, SCHEMES, VIDEO, open_source
+from thermedge.runtime.sources import FOLDER, SCHEMES, VIDEO, open_source, path_of
 from thermedge.runtime.sources.folder import FolderSource
 from thermedge.runtime.sources.video import VideoSource
 
@@ -113,6 +113,18 @@ def test_what_names_no_source_is_one_clear_error(uri: str, problem: str) -> None
         open_source(uri)
     assert problem in caught.value.problem
     assert caught.value.remedy
+
+
+def test_a_scheme_may_be_in_capitals() -> None:
+    with open_source("SYNTHETIC:frames=3") as source:
+        assert source.num_frames == 3
+
+
+def test_where_a_source_lies_is_known_by_its_name(folder: Path) -> None:
+    assert path_of(f"file://{folder}?rate=9") == path_of(f"{folder}?rate=9") == folder
+    assert path_of("synthetic:") is None
+    with pytest.raises(SourceError, match="unknown scheme"):
+        path_of("rtsp://camera?x=1")
 
 
 def test_an_unknown_scheme_is_told_which_are_known() -> None:

@@ -1,6 +1,7 @@
 """Facts about reading recorded videos."""
 
 import logging
+import os
 import tracemalloc
 from collections.abc import Sequence
 from pathlib import Path
@@ -157,6 +158,38 @@ def test_a_video_that_was_cut_off_ends_early_with_a_warning(
     ]
 
 
+def stamped(path: Path, stamps: Sequence[int]) -> Path:
+    """Write flat pictures at the given periods of 25 Hz."""
+    plain = written(path.with_suffix(".mp4"), flat(len(stamps)), codec="mp4v")
+    packets = cv2.VideoCapture(str(plain), cv2.CAP_FFMPEG, [cv2.CAP_PROP_FORMAT, -1])
+    codec, size = cv2.VideoWriter.fourcc(*"mp4v"), (64, 48)
+    raw = [cv2.VIDEOWRITER_PROP_RAW_VIDEO, 1]
+    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, codec, 25, size, raw)
+    assert writer.isOpened()
+    for stamp in stamps:
+        assert writer.set(cv2.VIDEOWRITER_PROP_PTS, stamp)
+        writer.write(packets.read()[1])
+    writer.release()
+    return path
+
+
+@pytest.mark.skipif(not hasattr(cv2, "VIDEOWRITER_PROP_PTS"), reason="this OpenCV writes no stamps")
+def test_frames_that_are_not_evenly_spaced_keep_their_times(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    stamps = [0, 1, 2, 3, 9, 10, 15, 16, 17, 24]
+    path = stamped(tmp_path / "a.mkv", stamps)
+    with VideoSource(path) as source:
+        frames = [(frame.index, frame.timestamp_ns // 10**6) for frame in source]
+    assert frames == [(index, 40 * stamp) for index, stamp in enumerate(stamps)]
+    assert "some are lost, or its rate varies" in caplog.text
+    assert "ends early" not in caplog.text
+    with VideoSource(path, start_frame=5) as source:
+        assert next(iter(source)).timestamp_ns == 400_000_000
+    with VideoSource(path, rate_hz=10) as source:
+        assert [frame.timestamp_ns // 10**8 for frame in source] == list(range(10))
+
+
 def test_a_whole_video_ends_without_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -207,6 +240,15 @@ def test_a_single_picture_is_pointed_to_its_folder(tmp_path: Path) -> None:
     with pytest.raises(SourceError) as caught:
         VideoSource(tmp_path / "000001.png")
     assert str(tmp_path) in caught.value.remedy
+
+
+def test_a_name_that_is_not_utf_8_is_an_error_and_no_crash(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.avi", flat(3)).rename(tmp_path / os.fsdecode(b"w\xe4rme.avi"))
+    link = tmp_path / "link.avi"
+    link.symlink_to(path)
+    for name in (path, link):
+        with pytest.raises(SourceError, match="has a name that is not UTF-8"):
+            VideoSource(name)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
