@@ -12,14 +12,28 @@ from thermedge.tensors import TensorSpec
 FORMAT = 1  # raised when a reader of the old format would misread the new one
 
 
+def _ask(is_right: bool, where: str, came: object, expected: str) -> None:
+    if not is_right:  # nan is right nowhere
+        raise RecordError(f"{where} is {came}, expected {expected}")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CropSpec:
-    """How the square windows are cut: side = factor * sqrt(target w * target h)."""
+    """How the square windows are cut: side = factor * sqrt(target w * target h).
+
+    Raises:
+        RecordError: A number is not above 0.
+    """
 
     template_px: int  # side of the template window fed to the network
     search_px: int  # side of the search window fed to the network
     template_factor: float
     search_factor: float
+
+    def __post_init__(self) -> None:
+        """Refuse windows without a side."""
+        for name in self.__slots__:
+            _ask(getattr(self, name) > 0, f"crop.{name}", getattr(self, name), "above 0")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +42,9 @@ class ScalingSpec:
 
     8-bit streams come out of a camera's own AGC and pass through as count / 255. Wider
     counts are stretched between two percentiles of the frame, damped in time.
+
+    Raises:
+        RecordError: The percentiles are none, or a span or time is not above 0.
     """
 
     low_percent: float  # percentile that becomes 0
@@ -35,6 +52,14 @@ class ScalingSpec:
     min_span_counts: float  # the stretch never goes below this span, so noise stays noise
     expand_s: float  # time constant while the range grows: a hot object enters
     contract_s: float  # time constant while it shrinks
+
+    def __post_init__(self) -> None:
+        """Refuse what would divide by 0 on the first frame without a contrast."""
+        percents = (self.low_percent, self.high_percent)
+        is_range = 0 <= self.low_percent <= self.high_percent <= 100
+        _ask(is_range, "scaling", percents, "two percentiles, the lower one first")
+        for name in ("min_span_counts", "expand_s", "contract_s"):
+            _ask(getattr(self, name) > 0, f"scaling.{name}", getattr(self, name), "above 0")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +77,11 @@ class HeadSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoopSpec:
-    """The constants of the online loop."""
+    """The constants of the online loop.
+
+    Raises:
+        RecordError: A number is outside what its line says.
+    """
 
     window_weight: float  # how much a cell at the window's edge is held back, [0, 1]
     sure_score: float  # at or above: state "tracking"
@@ -60,16 +89,26 @@ class LoopSpec:
     size_step: float  # share of a new size measurement taken per frame, (0, 1]
     size_prior: float  # how far the size is expected to leave the first one, ln, until it does
     velocity_step: float  # share of a new centre step taken into the velocity, (0, 1]
-    scan_after_frames: int  # missing frames before the rest of the frame is scanned
+    scan_after_frames: int  # missing frames before the rest of the frame is scanned, >= 1
     # Scan windows looked at per missing frame. With the usual window, and one closer look at
     # a weak hit, no frame costs more than two inferences above this number.
     scan_windows: int
-    scan_widening: float  # side of a scan window over the side of a search window
+    scan_widening: float  # side of a scan window over the side of a search window, > 0
     reach_step: float  # how much further a scan believes per missing frame, search windows
     reacquire_score: float  # a scan hit must reach this
     lost_after_frames: int  # missing frames before the state is "lost"
     confirm_frames: int = 5  # sure frames after a loss before anything is remembered again
     give_up_after_s: float = 0.0  # how long a missing target is searched for; 0: for ever
+
+    def __post_init__(self) -> None:
+        """Refuse what would stop a track in the middle, or find the target again and again."""
+        _ask(0 <= self.window_weight <= 1, "loop.window_weight", self.window_weight, "from 0 to 1")
+        for name in ("size_step", "velocity_step"):
+            step = getattr(self, name)
+            _ask(0 < step <= 1, f"loop.{name}", step, "above 0, at most 1")
+        after = self.scan_after_frames
+        _ask(after >= 1, "loop.scan_after_frames", after, "1 or more")
+        _ask(self.scan_widening > 0, "loop.scan_widening", self.scan_widening, "above 0")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

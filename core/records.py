@@ -94,7 +94,10 @@ def _value(hint: Any, value: Any, where: str) -> Any:
 
 def _leaf(hint: Any, value: Any, where: str) -> Any:
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise RecordError(f"{where} is {_shown(value)}, too large for a number") from None
     if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
         raise RecordError(f"{where} is {_shown(value)}, expected {hint.__name__}")
     return value

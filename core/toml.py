@@ -24,7 +24,7 @@ def dumps(values: Mapping[str, object]) -> str:
 
 def _lines(values: Mapping[str, object]) -> Iterator[str]:
     tables = {key: value for key, value in values.items() if _is_table(value)}
-    yield from (f"{key} = {json.dumps(v)}" for key, v in values.items() if key not in tables)
+    yield from (f"{key} = {_value(v)}" for key, v in values.items() if key not in tables)
     for key, value in tables.items():
         for one, head in (
             [(value, f"[{key}]")]
@@ -34,7 +34,12 @@ def _lines(values: Mapping[str, object]) -> Iterator[str]:
                 for part in value  # type: ignore[attr-defined]
             ]
         ):
-            yield from ("", head, *(f"{name} = {json.dumps(item)}" for name, item in one.items()))
+            yield from ("", head, *(f"{name} = {_value(item)}" for name, item in one.items()))
+
+
+def _value(value: object) -> str:
+    # TOML knows no pairs of escapes: what lies beyond 16 bits stands as it is.
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _is_table(value: object) -> bool:

@@ -13,6 +13,8 @@ from thermedge.manifest import HeadSpec
 from thermedge.runtime.backends.base import Tensors
 from thermedge.runtime.crop import Window
 
+_LARGEST_LN = 10.0  # of a size: 22,000 window px, where windows have hundreds
+_LARGEST_POWER = 80.0  # of e: float32 holds it
 _LEAST_PX = 0.1  # a width that a network gives may be 0 or less; its logarithm is asked for
 
 
@@ -70,6 +72,8 @@ class Decoder:
     ) -> Candidate:
         """Return the cell with the highest score.
 
+        Where a network that overflowed gives no numbers, the score is 0: nothing was found.
+
         Args:
             maps: `score` (1, 1, S, S) in [0, 1]; `offset`, `size`, `spread` (1, 2, S, S),
                 or `ltrb` (1, 4, S, S), as the head says. `change` (1, 2, S, S), ln of the
@@ -85,7 +89,10 @@ class Decoder:
         else:
             best = int(score.argmax())
         row, column = divmod(best, self._cells)
+        peak = score.item(row, column)
         place = self._read(maps, row, column, template_size)
+        if not (math.isfinite(peak) and _is_sound(place)):
+            peak, place = 0.0, self._nothing(template_size)
         cx, cy = window.point_in_frame(place.cx, place.cy)
         ln_scale = math.log(window.scale)
         return Candidate(
@@ -95,9 +102,15 @@ class Decoder:
             place.ln_h - ln_scale,
             place.spread_w,
             place.spread_h,
-            score.item(row, column),
+            min(max(peak, 0.0), 1.0),
             place.change,
         )
+
+    def _nothing(self, template_size: tuple[float, float]) -> _Place:
+        """Return the target in the window's middle, as large as it was first."""
+        middle = self._cells * self._stride / 2
+        ln_w, ln_h = map(math.log, template_size)
+        return _Place(middle, middle, ln_w, ln_h, 0.0, 0.0)
 
     def _centre(
         self, maps: Tensors, row: int, column: int, template_size: tuple[float, float]
@@ -108,8 +121,8 @@ class Decoder:
             (row + 0.5 + offset.item(0, 1, row, column)) * self._stride,
             math.log(template_size[0]) + size.item(0, 0, row, column),
             math.log(template_size[1]) + size.item(0, 1, row, column),
-            math.exp(spread.item(0, 0, row, column)),
-            math.exp(spread.item(0, 1, row, column)),
+            _exp(spread.item(0, 0, row, column)),
+            _exp(spread.item(0, 1, row, column)),
             _change(maps, row, column),
         )
 
@@ -132,7 +145,17 @@ def _change(maps: Tensors, row: int, column: int) -> Change | None:
     if change is None:
         return None
     share = 0.5 * (1 + math.tanh(0.5 * change.item(0, 1, row, column)))
-    return Change(math.exp(change.item(0, 0, row, column)), share)
+    return Change(_exp(change.item(0, 0, row, column)), share)
+
+
+def _is_sound(place: _Place) -> bool:
+    sizes = place.ln_w, place.ln_h
+    numbers = (place.cx, place.cy, place.spread_w, place.spread_h, *(place.change or ()))
+    return all(map(math.isfinite, numbers)) and all(abs(size) < _LARGEST_LN for size in sizes)
+
+
+def _exp(value: float) -> float:
+    return math.exp(min(value, _LARGEST_POWER))  # nan stays what it is
 
 
 def _hann(cells: int) -> NDArray[np.float32]:

@@ -64,8 +64,11 @@ def differences(bundle: Bundle, template: Backend, track: Backend) -> dict[str, 
     manifest = bundle.manifest
     golden = _golden(bundle)
     gaps: dict[str, float] = {}
+    cases = sorted({key.split(".")[0] for key in golden})
+    if not cases:
+        raise BundleError("The bundle's golden vectors are none.", "Export the bundle again.")
     for engine, spec in ((template, manifest.template), (track, manifest.track)):
-        for case in sorted({key.split(".")[0] for key in golden}):
+        for case in cases:
             for item in spec.inputs:
                 np.copyto(
                     engine.inputs[item.name], _stored(golden, case, item.name, manifest.cached)

@@ -28,6 +28,7 @@ _LARGEST_BLOCKS = 8.0  # beyond it half of the measured shifts are wrong
 _PROVED = 0.85  # how alike the shifted pictures must be where they overlap
 _EXPLAINED = 0.3  # share of their unlikeness that the shift must explain
 _UNSTEADY = 0.5  # of a pan: it may change by so much from picture to picture, or be measured so
+_LEAST_REST = 0.1  # of the blocks, that a target must leave free to tell the scene by
 _UNKNOWN = (math.nan, math.nan)  # a pan that explains whatever comes
 _REMEMBERED = 5  # pictures for which a pan that can't be measured is believed to go on
 
@@ -78,7 +79,8 @@ class JumpDetector:
         Args:
             thumbnail: Keeps the pictures, and how alike they are.
             frame_px: (width, height).
-            target: Left out, px: a large one may turn or hide while the scene stays.
+            target: Left out, px: a large one may turn or hide while the scene stays. One that
+                fills the picture is not.
             elapsed_s: From the last picture to this one; 0: as long as to the last one.
         """
         jump, likeness = self._jump, abs(thumbnail.change.likeness)  # polarity does not matter
@@ -125,6 +127,8 @@ class JumpDetector:
     ) -> float:
         columns = _blocks_of(target.x, target.w, WIDTH / frame_px[0])
         rows = _blocks_of(target.y, target.h, HEIGHT / frame_px[1])
+        if self._last.size - self._last[rows, columns].size < _LEAST_REST * self._last.size:
+            return abs(thumbnail.change.likeness)
         for picture, copy in zip(thumbnail.pictures, (self._last, self._now), strict=True):
             np.copyto(copy, picture)
             copy[rows, columns] = 0.0

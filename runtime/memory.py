@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from thermedge.frame import Frame
@@ -74,6 +76,8 @@ class TargetMemory:
             self._see(frame, box, bounds)
             self.target_px = kept_px  # sizes stay relative to the first box
         self._net.run()
+        if not self._has_numbers():
+            return
         weight = self._spec.weight if self._spec.kind == "blend" else 1.0
         for track_input, template_output in self._cached.items():
             newest, mixed = self._net.outputs[template_output], self._track_inputs[track_input]
@@ -92,6 +96,11 @@ class TargetMemory:
         self.target_px = (box.w * window.scale, box.h * window.scale)
         if self._target is not None:
             self._target[0, 0], self._target[0, 1] = self.target_px
+
+    def _has_numbers(self) -> bool:
+        """Return whether the template network gave numbers; half precision can overflow."""
+        outputs = (self._net.outputs[name] for name in self._cached.values())
+        return all(math.isfinite(float(output.sum())) for output in outputs)
 
     def _around(self, box: Box) -> Window:
         return Window.around(box, self._crop.search_factor, self._crop.search_px)

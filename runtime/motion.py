@@ -117,4 +117,5 @@ class Motion:
 
 def _drawn(measured: float, spread: float, expected: float) -> float:
     """Return a measurement (ln of size over the first size), drawn to 0 by its Laplace scale."""
-    return measured * expected / (expected + 2 * spread * spread)
+    variance = expected + 2 * spread * spread
+    return measured * expected / variance if variance > 0 else 0.0

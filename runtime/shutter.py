@@ -13,8 +13,10 @@ SETTLE_S = 1.0  # offsets move on after the shutter opened: Boson 1 s, Lepton 2 
 _FROZEN_S = 0.2  # a picture that stays longer than this, and than 2.5 usual ones, is frozen
 _FROZEN_BEATS = 2.5  # a 27 Hz stream of a 9 Hz core shows each picture three times
 _FIRST_BEAT_S = 0.2  # the first interval may hold whatever delayed the start
+_BEATS_TOLD = 10  # by about so many intervals the usual one is told
 _GAP_S = 0.3  # a stream that pauses longer than this, and than 3 usual pictures, had a gap
 _GAP_BEATS = 3.0
+_NEXT_GAP = 2.0  # a gap right behind another, at most this much longer, is the stream's new beat
 _BLADE_S = 3.0  # no shutter stays before the sensor for longer: then it is the scene
 _BLADE_SPREAD = 0.25  # of the usual spread: a blade has one temperature
 _BLADE_TEXTURE = 0.55  # blocks against pixels; 0.4 is noise alone, a scene has 0.8 and more
@@ -64,6 +66,8 @@ class ShutterWatch:
         self._was_alike = False  # the last picture and the one before: noise never is
         self._picture_ns = self._closed_ns = self._settled_ns = 0
         self._beat_s = math.nan  # usual time between two pictures
+        self._num_beats = 0  # intervals that told it
+        self._gap_s = 0.0  # before the last picture; 0 where there was none
         self._spread = self._offset = math.nan  # usual values
 
     def start(self, frame: Frame) -> None:
@@ -75,6 +79,7 @@ class ShutterWatch:
         self._picture_ns = frame.timestamp_ns
         self._settled_ns = frame.timestamp_ns
         self._beat_s = self._offset = math.nan
+        self._gap_s, self._num_beats = 0.0, 0
         self._spread = self.thumbnail.change.spread
 
     @property
@@ -93,7 +98,7 @@ class ShutterWatch:
         sight.is_new, sight.resumed, sight.step = False, False, ""
         sight.blind_s = max(frame.timestamp_ns - self._picture_ns, 0) * 1e-9
         if math.isnan(self._beat_s) and sight.blind_s:
-            self._beat_s = min(sight.blind_s, _FIRST_BEAT_S)
+            self._beat_s, self._num_beats = min(sight.blind_s, _FIRST_BEAT_S), 1
         self._tells = self._tells or frame.shutter != "none"
         for event in frame.events:  # may come with a frame that shows nothing yet
             self._has_new_range = self._has_new_range or event.kind == "range_changed"
@@ -133,7 +138,7 @@ class ShutterWatch:
     def _take(self, frame: Frame) -> None:
         """Take in a new picture of the scene."""
         sight, change = self._sight, self.thumbnail.change
-        paused = not self._is_closed and sight.blind_s > self._limit(_GAP_BEATS, _GAP_S)
+        paused = self._has_paused(sight.blind_s)
         sight.resumed = self._is_closed or paused
         self._is_closed = False
         is_told, self._has_new_range = self._has_new_range, False
@@ -150,6 +155,17 @@ class ShutterWatch:
         self._picture_ns = frame.timestamp_ns
         self.thumbnail.keep()
 
+    def _has_paused(self, blind_s: float) -> bool:
+        """Return whether a gap ended; gap behind gap, the stream has become that slow."""
+        last_gap_s, self._gap_s = self._gap_s, 0.0
+        if self._is_closed or blind_s <= self._limit(_GAP_BEATS, _GAP_S):
+            return False
+        if blind_s <= _NEXT_GAP * last_gap_s:
+            self._beat_s = blind_s
+            return False
+        self._gap_s = blind_s
+        return True
+
     def _step(self, change: Change, bits: int) -> Literal["", "offset", "range"]:
         if abs(change.likeness) < _ALIKE:
             return ""
@@ -162,7 +178,9 @@ class ShutterWatch:
         return "offset" if abs(change.offset) > usual else ""  # nan compares false
 
     def _follow(self, blind_s: float, change: Change) -> None:
-        self._beat_s = running_mean(self._beat_s, blind_s)
+        # A plain mean first: one interval does not tell what is usual.
+        self._num_beats += 1
+        self._beat_s += (blind_s - self._beat_s) / min(self._num_beats, _BEATS_TOLD)
         self._offset = running_mean(self._offset, abs(change.offset))
         self._spread = running_mean(self._spread, change.spread)
 

@@ -79,12 +79,15 @@ class AutoChooser:
     def choose(self, frame: Frame) -> Box | None:
         """Return the box when the last findings agree.
 
+        A closed shutter shows nothing to choose, and no track can start on it.
+
         Raises:
             TargetError: The time is over.
         """
         if self._began_ns is None:
             self._began_ns = frame.timestamp_ns
-        finding = self._finder.look(frame)
+        is_closed = frame.shutter == "closed"
+        finding = None if is_closed else self._finder.look(frame)
         if finding is not None:
             self._note(finding)
         if len(self._agreeing) >= _AGREEING:

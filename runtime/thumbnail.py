@@ -61,6 +61,7 @@ class Thumbnail:
         """Take `counts` for the last picture."""
         self._whole = None
         self.look(counts)
+        self._whole = None  # a former track may have ended on this picture
         self.compare()
         self.keep()
 

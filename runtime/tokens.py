@@ -50,7 +50,12 @@ class TokenStore:
         self._count = 1
 
     def take(self) -> None:
-        """Carry the token of the frame that was just found, and store it if it is good."""
+        """Carry the token of the frame that was just found, and store it if it is good.
+
+        One that holds a number that is none is not carried: all later ones would be made of it.
+        """
+        if not math.isfinite(float(self._next.sum())):
+            return
         np.copyto(self._token, self._next)
         for place in range(self._count):
             self._frames[place] += 1
@@ -63,8 +68,8 @@ class TokenStore:
             self._put(self._count, self._next, quality=quality)
             self._count += 1
             return
-        worst = min(range(1, self._count), key=self._quality.__getitem__)
-        if quality > self._quality[worst]:
+        worst = min(range(1, self._count), key=self._quality.__getitem__, default=0)
+        if worst and quality > self._quality[worst]:
             self._put(worst, self._next, quality=quality)
 
     def _put(self, place: int, token: NDArray[np.float32], *, quality: float) -> None:

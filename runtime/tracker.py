@@ -27,6 +27,7 @@ from thermedge.runtime.views import View
 _TRACKING: State = "tracking"
 _SAME = 0.75  # of the last score: with less the target looks otherwise in the new range
 _BLIND_S = 5.0  # a target that nobody saw for longer is lost, whatever hid it
+_LEAST_BEATS = 0.8  # of the time between two pictures: stamps that come in bunches say less
 
 
 class Tracker:
@@ -37,12 +38,13 @@ class Tracker:
     - tracking: the score is at least `sure_score`. Only then is anything remembered, and
       only while the shutter is at rest and the target was in sight for `confirm_frames`.
     - uncertain: at least `accept_score`. The box moves, the memory does not.
-    - coasting: the shutter is closed, or fewer than `lost_after_frames` open frames in a
-      row scored less. The box drifts on by its last velocity, ever slower, and the part of
+    - coasting: the shutter closed, or fewer than `lost_after_frames` open frames in a row
+      scored less. The box drifts on by its last velocity, ever slower, and the part of
       the frame in which the target is believed grows.
-    - lost: missing for longer, or the shutter closed for more than 5 s. From then on, and
-      after the camera jumped, the target may be anywhere: `scan_windows` more windows per
-      frame go over the whole frame, without end unless `give_up_after_s` sets one.
+    - lost: missing for longer, or nothing could be seen for more than 5 s: the shutter was
+      closed, or no frame came. From then on, and after the camera jumped, the target may be
+      anywhere: `scan_windows` more windows per frame go over the whole frame, without end
+      unless `give_up_after_s` sets one.
     - reacquired: the first frame with the target after a closed shutter, a gap in the
       stream or a loss. A hit of the scan must reach `reacquire_score`.
 
@@ -94,9 +96,10 @@ class Tracker:
         self._watch.start(frame)
         self._jumps = JumpDetector()
         self._journal.start(frame)
-        self._index, self._timestamp_ns = frame.index, frame.timestamp_ns
+        self._index, self._believed_ns = frame.index, frame.timestamp_ns
         self._found_ns = frame.timestamp_ns
-        self._missing = 0  # open frames in a row without the target
+        self._missing = 0  # open frames in a row without the target; a long blindness counts too
+        self._sought_s = 0.0  # for which the camera saw and the target was not found
         self._unconfirmed = 0  # frames until the memory is trusted to follow again
         self._is_anywhere = False  # nothing is known of the place: the camera jumped
         self._gave_up = False
@@ -133,7 +136,7 @@ class Tracker:
         self._score, self._state = self._judge(frame, sight)
         self._journal.state(self._state, self._score)
         confidence = self._confidence.of(self._state, self._score)
-        self._index, self._timestamp_ns = frame.index, frame.timestamp_ns
+        self._index = frame.index
         spent = sum(self._stages.values())
         self._stages["update"] = perf_counter_ns() - began - spent
         return Track(
@@ -172,14 +175,18 @@ class Tracker:
             )
 
     def _judge(self, frame: Frame, sight: Sight) -> tuple[float, State]:
-        elapsed_s = max(frame.timestamp_ns - self._timestamp_ns, 0) * 1e-9
         if self._gave_up:
             return 0.0, "lost"
-        if sight.shutter == "closed":
-            self._motion.drift(elapsed_s, fade_s=SHUT_S)
-            return 0.0, "lost" if sight.blind_s > _BLIND_S else "coasting"
-        if not sight.is_new:
+        is_closed = sight.shutter == "closed"
+        if not (sight.is_new or is_closed):
             return self._score, _TRACKING if self._state == "reacquired" else self._state
+        believed_ns, self._believed_ns = self._believed_ns, frame.timestamp_ns
+        elapsed_s = max(frame.timestamp_ns - believed_ns, 0) * 1e-9
+        if (is_closed or sight.resumed) and sight.blind_s > _BLIND_S:
+            self._missing = max(self._missing, self._loop.lost_after_frames)
+        if is_closed:
+            self._motion.drift(elapsed_s, fade_s=SHUT_S)
+            return 0.0, self._absent
         if sight.resumed or self._missing:
             self._motion.drift(elapsed_s, fade_s=HIDDEN_S if self._missing else SHUT_S)
         return self._look(frame, sight)
@@ -190,7 +197,7 @@ class Tracker:
         began = perf_counter_ns()
         bounds = self._scaler.bounds(frame.counts, frame.timestamp_ns)
         self._stages["scale"] += perf_counter_ns() - began
-        jump = None if sight.resumed else self._follow_camera(sight.blind_s)
+        jump = None if sight.resumed else self._follow_camera(self._step_s(sight))
         learns = sight.shutter == "none" and not self._unconfirmed
         found = self._examine(frame, self._window(), bounds)
         if sight.step == "range" and self._is_trusted and found.score < _SAME * self._score:
@@ -205,7 +212,7 @@ class Tracker:
         else:
             found = self._look_elsewhere(frame, bounds, found, is_blind=sight.resumed)
         if found.score < needed:
-            return found.score, self._miss(frame)
+            return found.score, self._miss(sight)
         state = self._take(frame, sight, found)
         if state == "tracking" and learns:
             self._memory.refresh(frame, self._motion.box, bounds, found.score)
@@ -213,7 +220,7 @@ class Tracker:
 
     def _needed(self) -> float:
         """Return the score that makes a candidate the target."""
-        if self._is_anywhere or self._missing >= self._loop.lost_after_frames:
+        if self._is_anywhere or self._absent == "lost":
             return self._loop.reacquire_score  # nothing speaks for the place
         return self._loop.accept_score
 
@@ -304,13 +311,19 @@ class Tracker:
         frames = unseen_s / self._watch.beat_s if self._watch.beat_s > 0 else 1.0
         return self._window().side * (0.5 + self._loop.reach_step * frames)
 
-    def _miss(self, frame: Frame) -> State:
+    def _miss(self, sight: Sight) -> State:
         self._missing += 1
-        unseen_s = (frame.timestamp_ns - self._found_ns) * 1e-9
-        if 0 < self._loop.give_up_after_s < unseen_s:
+        if not sight.resumed:  # else most of the time nobody could look
+            self._sought_s += sight.blind_s
+        if 0 < self._loop.give_up_after_s < self._sought_s:
             self._gave_up = True
-            self._journal.note("gave_up", f"Nothing was found for {unseen_s:.1f} s.")
+            self._journal.note("gave_up", f"Nothing was found for {self._sought_s:.1f} s.")
             return "lost"
+        return self._absent
+
+    @property
+    def _absent(self) -> State:
+        """The state while the target is not seen."""
         return "lost" if self._missing >= self._loop.lost_after_frames else "coasting"
 
     def _take(self, frame: Frame, sight: Sight, found: Candidate) -> State:
@@ -319,8 +332,9 @@ class Tracker:
         if again:
             self._motion.stop()
         is_next = not (sight.resumed or self._is_anywhere or self._missing)
-        self._motion.take(found, elapsed_s=sight.blind_s if is_next else 0.0)
+        self._motion.take(found, elapsed_s=self._step_s(sight) if is_next else 0.0)
         self._found_ns, self._missing, self._is_anywhere = frame.timestamp_ns, 0, False
+        self._sought_s = 0.0
         self._scan.end()
         if again:
             self._unconfirmed = self._loop.confirm_frames
@@ -329,6 +343,11 @@ class Tracker:
             return "uncertain"
         self._unconfirmed = max(self._unconfirmed - 1, 0)
         return "tracking"
+
+    def _step_s(self, sight: Sight) -> float:
+        """Return how long the target had for its last step; a velocity is not told by less."""
+        beat_s = self._watch.beat_s
+        return sight.blind_s if math.isnan(beat_s) else max(sight.blind_s, _LEAST_BEATS * beat_s)
 
     def _window_on(self, found: Candidate) -> Window:
         box = Box.from_center(found.cx, found.cy, math.exp(found.ln_w), math.exp(found.ln_h))

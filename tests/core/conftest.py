@@ -9,7 +9,7 @@ from thermedge.manifest import FORMAT, Manifest
 
 
 def example(hint: Any) -> Any:
-    """Return a value of the annotation `hint`: numbers are 0, and containers hold one item."""
+    """Return a value of the annotation `hint`: numbers are 1, and containers hold one item."""
     if dataclasses.is_dataclass(hint):
         return hint(**{name: example(kind) for name, kind in get_type_hints(hint).items()})  # type: ignore[operator]
     origin, inner = get_origin(hint), get_args(hint)
@@ -22,7 +22,7 @@ def example(hint: Any) -> Any:
         return example(inner[0])
     if origin is dict:
         return {"name": example(inner[1])}
-    return hint()
+    return hint(1) if hint in (int, float) else hint()
 
 
 @pytest.fixture

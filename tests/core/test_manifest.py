@@ -68,3 +68,29 @@ def test_confidence_that_can_not_be_is_refused(
     values["confidence"] |= changes
     with pytest.raises(RecordError, match=f"^{complaint}"):
         from_mapping(Manifest, values)
+
+
+@pytest.mark.parametrize(
+    ("part", "key", "number", "complaint"),
+    [
+        ("crop", "search_factor", 0.0, "crop.search_factor is 0.0, expected above 0"),
+        ("crop", "template_px", -1, "crop.template_px is -1, expected above 0"),
+        ("scaling", "expand_s", 0.0, "scaling.expand_s is 0.0, expected above 0"),
+        ("scaling", "contract_s", float("nan"), "scaling.contract_s is nan, expected above 0"),
+        ("scaling", "min_span_counts", 0.0, "scaling.min_span_counts is 0.0, expected above 0"),
+        ("scaling", "high_percent", 120.0, r"scaling is \(1.0, 120.0\), expected two percentiles"),
+        ("scaling", "low_percent", 2.0, r"scaling is \(2.0, 1.0\), expected two percentiles"),
+        ("loop", "window_weight", 1.1, "loop.window_weight is 1.1, expected from 0 to 1"),
+        ("loop", "size_step", 0.0, "loop.size_step is 0.0, expected above 0, at most 1"),
+        ("loop", "velocity_step", 2.0, "loop.velocity_step is 2.0, expected above 0, at most 1"),
+        ("loop", "scan_after_frames", 0, "loop.scan_after_frames is 0, expected 1 or more"),
+        ("loop", "scan_widening", 0.0, "loop.scan_widening is 0.0, expected above 0"),
+    ],
+)
+def test_numbers_that_would_stop_a_track_in_the_middle_are_refused(
+    manifest: Manifest, part: str, key: str, number: float, complaint: str
+) -> None:
+    values = to_mapping(manifest)
+    values[part][key] = number
+    with pytest.raises(RecordError, match=f"^{complaint}"):
+        from_mapping(Manifest, values)

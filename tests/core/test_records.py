@@ -142,3 +142,8 @@ def test_a_long_value_is_shortened_in_the_message() -> None:
 def test_a_list_is_no_record() -> None:
     with pytest.raises(RecordError, match=r"^Leaf is \[1\], expected a table of keys$"):
         from_mapping(Leaf, [1])
+
+
+def test_a_whole_number_that_no_float_holds_is_refused() -> None:
+    with pytest.raises(RecordError, match="^gain is 1000.*, too large for a number"):
+        from_mapping(Leaf, {"gain": 10**400})

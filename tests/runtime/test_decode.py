@@ -107,3 +107,32 @@ def test_the_spread_leaves_as_a_scale():
     maps["spread"][0, :, 4, 5] = math.log(0.05), math.log(0.3)
     found = Decoder(HEAD, 20, 0.4).best(maps, Window(80, 80, 160, 160), (40, 40))
     assert (found.spread_w, found.spread_h) == pytest.approx((0.05, 0.3))
+
+
+def all_maps():
+    return empty_maps() | {"change": np.zeros((1, 2, 20, 20), np.float32)}
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf, 1e30])
+@pytest.mark.parametrize("name", ["score", "offset", "size", "spread", "change"])
+def test_what_a_network_that_overflowed_gives_is_no_box_or_a_sound_one(name, number):
+    maps = all_maps()
+    maps["score"][0, 0, 9, 11] = 0.9
+    maps[name][0, :, 9, 11] = number
+    found = Decoder(HEAD, 20, 0.4).best(maps, Window(80, 80, 160, 160), (40, 40))
+    sizes = found.ln_w, found.ln_h, found.spread_w, found.spread_h
+    assert all(map(math.isfinite, (found.cx, found.cy, *sizes, *(found.change or ()))))
+    assert max(found.ln_w, found.ln_h) < 11
+    assert 0 <= found.score <= 1
+    if math.isnan(number):
+        assert (found.score, found.cx, found.ln_w) == (0, 80, pytest.approx(math.log(40)))
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, 1e30])
+def test_distances_that_overflowed_are_no_box(number):
+    maps = {name: np.zeros((1, n, 20, 20), np.float32) for name, n in (("score", 1), ("ltrb", 4))}
+    maps["score"][0, 0, 9, 11] = 0.9
+    maps["ltrb"][0, 2, 9, 11] = number
+    head = HeadSpec(kind="ltrb", stride_px=8, size="window", spread=0.1)
+    found = Decoder(head, 20, 0.4).best(maps, Window(80, 80, 160, 160), (40, 40))
+    assert (found.score, found.cx, found.cy) == (0, 80, 80)

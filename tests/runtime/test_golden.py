@@ -65,3 +65,9 @@ def test_a_golden_file_that_is_no_archive_is_refused(copied):
     (copied / bundle.MANIFEST).write_text(json.dumps(manifest))
     with pytest.raises(BundleError, match=r"golden\.npz"):
         golden.check(bundle.read(copied), precision="fp32")
+
+
+def test_a_golden_file_without_vectors_proves_nothing(copied):
+    rewrite_golden(copied, dict.clear)
+    with pytest.raises(BundleError, match="none"):
+        golden.check(bundle.read(copied), precision="fp32")

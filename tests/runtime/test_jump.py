@@ -162,3 +162,10 @@ def test_a_tree_that_hides_the_target_is_no_jump():
     )
     pictures = [seen.counts.copy() for seen in Scene(spec)]
     assert {jump.kind for jump in jumps(*pictures)} == {""}
+
+
+def test_a_slow_pan_is_no_cut_while_the_target_fills_the_picture(landscape):
+    still = [(100, 100)] * 12
+    pan = [(100 + 2 * step, 100) for step in range(1, 12)]
+    whole = Box(0, 0, *SIZE)
+    assert {jump.kind for jump in jumps(*views(landscape, *still, *pan), target=whole)} == {""}

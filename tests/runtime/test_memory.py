@@ -50,3 +50,14 @@ def test_nothing_is_learnt_between_refreshes_or_when_unsure(memory_and_known):
 def test_the_target_s_size_is_told_in_template_pixels(memory_and_known):
     memory, _ = memory_and_known
     assert memory.target_px == pytest.approx((40, 40))
+
+
+def test_a_template_network_that_overflows_changes_nothing(memory_and_known):
+    memory, known = memory_and_known
+    run = memory._net.run
+    memory._net.run = lambda: memory._net.outputs["look"].fill(np.nan)
+    refresh(memory, 255, 0.9)
+    assert known == pytest.approx(np.full((1, 4), 0.2), abs=1e-6)
+    memory._net.run = run
+    refresh(memory, 255, 0.9)
+    assert known == pytest.approx(np.full((1, 4), 0.75 * 0.2 + 0.25), abs=1e-6)

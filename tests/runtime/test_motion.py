@@ -138,3 +138,10 @@ def test_a_box_never_vanishes(moving):
     for _ in range(60):
         motion.take(candidate(160, 100, side=0.01), elapsed_s=BEAT_S)
     assert motion.box.w == motion.box.h == 2.0
+
+
+def test_a_size_that_nothing_is_expected_of_and_nothing_speaks_for_stays(manifest):
+    loop = replace(manifest.loop, size_prior=0.0)
+    motion = Motion(loop, Box.from_center(100, 100, 20, 20), (320, 256))
+    motion.take(candidate(100, 100, side=30.0, spread=0.0), elapsed_s=BEAT_S)
+    assert motion.box.w == pytest.approx(20)

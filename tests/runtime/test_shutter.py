@@ -218,3 +218,38 @@ def test_a_track_can_start_anew_after_an_event():
     assert last.shutter == "closed"
     watch.start(stream[90])
     assert watch.look(stream[91]).shutter == "none"
+
+
+def at_rates(*parts):
+    """A scene whose stream has one rate after the other: (frames, Hz) each."""
+    at_ns, rates = 0, [hz for count, hz in parts for _ in range(count)]
+    for frame, hz in zip(frames(quiet(len(rates))), rates, strict=True):
+        at_ns += round(1e9 / hz)
+        yield dataclasses.replace(frame, timestamp_ns=at_ns)
+
+
+@pytest.mark.parametrize("rate_hz", [0.2, 1.0, 1.5])
+def test_a_slow_stream_has_a_gap_before_its_second_frame_at_most(rate_hz):
+    resumed = [sight.resumed for sight in watched(at_rates((20, rate_hz)))]
+    assert not any(resumed[1:])
+
+
+def test_a_stream_that_becomes_slow_has_one_gap_and_can_be_frozen_again():
+    stream = list(at_rates((20, 30), (20, 2)))
+    assert [i for i, sight in enumerate(watched(stream), 1) if sight.resumed] == [20]
+    last = stream[-1]
+    still = [
+        dataclasses.replace(last, timestamp_ns=last.timestamp_ns + i * 500_000_000)
+        for i in range(1, 6)
+    ]
+    assert states(stream + still)[-1] == "closed"
+
+
+def test_gaps_with_pictures_between_them_are_gaps():
+    stream = at_rates((20, 30), (1, 2), (20, 30), (1, 2), (5, 30))
+    assert [i for i, sight in enumerate(watched(stream), 1) if sight.resumed] == [20, 41]
+
+
+def test_a_gap_much_longer_than_the_one_before_is_a_gap():
+    stream = at_rates((20, 30), (1, 2), (1, 0.1), (5, 30))
+    assert [i for i, sight in enumerate(watched(stream), 1) if sight.resumed] == [20, 21]

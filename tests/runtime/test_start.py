@@ -118,3 +118,15 @@ def test_the_target_of_a_generated_sky_is_found(how, most_frames):
             break
     assert box is not None
     assert box.iou(source.truth(frame.index)) > 0.3
+
+
+def test_nothing_is_chosen_behind_a_closed_shutter():
+    chooser = AutoChooser("hottest", timeout_s=10.0)
+    chooser._finder = Told(*([SURE] * 20))
+    counts = np.zeros((9, 9), np.uint8)
+    for index in range(10):
+        shutter = "closed" if index < 6 else "settling"
+        box = chooser.choose(Frame(counts, index, index * 10**8, 8, shutter=shutter))
+        if box is not None:
+            break
+    assert (index, box) == (8, BOX)

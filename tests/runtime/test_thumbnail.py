@@ -103,3 +103,12 @@ def test_the_demo_scene_has_a_landscape():
     scene = Scene(demo_spec(num_frames=2))
     first = scene.frame(0).counts.copy()
     assert compared(first, scene.frame(1).counts).coverage() > LANDSCAPE
+
+
+def test_a_new_start_on_the_last_picture_of_the_former_one_is_like_a_first_start():
+    picture = landscape()
+    used, fresh = Thumbnail(), Thumbnail()
+    for thumbnail in (used, fresh, used):
+        thumbnail.start(picture)
+    assert used.look(picture) is fresh.look(picture) is False
+    assert used.look(picture) is fresh.look(picture) is True

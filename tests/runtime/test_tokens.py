@@ -14,12 +14,12 @@ CAPACITY, CHANNELS = 4, 3
 
 
 class Setup:
-    def __init__(self, min_quality=0.3):
+    def __init__(self, min_quality=0.3, capacity=CAPACITY):
         self.inputs = {
             "token": np.zeros((1, 1, CHANNELS), np.float32),
-            "store": np.zeros((1, CAPACITY, CHANNELS), np.float32),
-            "store_bias": np.zeros((1, 1, CAPACITY), np.float32),
-            "store_age": np.zeros((1, CAPACITY, 4), np.float32),
+            "store": np.zeros((1, capacity, CHANNELS), np.float32),
+            "store_bias": np.zeros((1, 1, capacity), np.float32),
+            "store_age": np.zeros((1, capacity, 4), np.float32),
         }
         self.outputs = {
             "score": np.zeros((1, 1, 20, 20), np.float32),
@@ -111,3 +111,20 @@ def test_quality_is_a_high_peak_that_stands_alone():
     assert peak_quality(rivals) == pytest.approx(0.4)
     assert peak_quality(np.zeros((20, 20), np.float32)) == 0
     assert peak_quality(np.full((20, 20), np.nan, np.float32)) == 0
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_a_token_that_overflowed_is_neither_carried_nor_stored(setup, number):
+    setup.see(1, peak=0.9)
+    setup.see(number, peak=0.9)
+    assert setup.inputs["token"][0, 0, 0] == 1
+    assert setup.kept == [100, 1]
+    setup.see(2, peak=0.9)
+    assert setup.kept == [100, 1, 2]
+
+
+def test_a_store_of_one_place_keeps_the_first_token():
+    setup = Setup(capacity=1)
+    setup.see(1, peak=0.9)
+    assert setup.kept == [100]
+    assert setup.inputs["token"][0, 0, 0] == 1

@@ -399,3 +399,118 @@ def test_it_tells_the_engine_that_it_runs_in(make_tracker):
     tracker = make_tracker()
     tracker._net.name = "trt-fp16"
     assert tracker.engine == "trt-fp16"
+
+
+def test_a_target_that_hides_is_expected_no_further_away_when_stamps_come_in_bunches(make_tracker):
+    def drifted(early_ns):
+        tracker = started(make_tracker())
+        for index in range(1, 60):
+            item = frame(index, (100 + 2 * index, 100) if index < 56 else None)
+            at_ns = item.timestamp_ns - (early_ns if index % 2 else 0)
+            track = tracker.update(replace(item, timestamp_ns=at_ns))
+            if index == 55:
+                began = track.box.center[0]
+        return track.box.center[0] - began
+
+    even = drifted(0)
+    assert 2 < even < 10
+    assert all(0 < drifted(33_333_333 - after_ns) < 2 * even for after_ns in (0, 1, 1000, 100_000))
+
+
+@pytest.mark.parametrize("after_ns", [1, 1000, 1_000_000])
+def test_a_pan_throws_no_box_away_when_stamps_come_in_bunches(make_tracker, after_ns):
+    wide = np.random.default_rng(5).normal(0, 1, (256, 1400)).astype(np.float32)
+    wide = cv2.GaussianBlur(wide, (0, 0), 12)
+
+    def panned(index):
+        counts = 3000 + 12_000 * wide[:, 12 * index : 12 * index + 320]
+        counts[90:110, 90:110] = 5000
+        counts += np.random.default_rng(index).normal(0, 2, counts.shape)
+        at_ns = index // 2 * 66_666_666 + index % 2 * after_ns
+        return Frame(counts.astype(np.uint16), index, at_ns)
+
+    tracker = make_tracker()
+    tracker.init(panned(0), Box.from_center(100, 100, 20, 20))
+    shift, steps = tracker._motion.shift, []
+    tracker._motion.shift = lambda dx, dy: (steps.append(abs(dx)), shift(dx, dy))
+    for index in range(1, 90):
+        tracker.update(panned(index))
+    assert max(steps, default=0) < 60
+
+
+def test_a_missing_target_drifts_as_far_when_each_picture_comes_three_times(make_tracker):
+    def drifted(times):
+        tracker = started(make_tracker())
+        for index in range(1, 20):
+            item = frame(index, (100, 100) if index < 10 else None)
+            for again in range(times):
+                at_ns = item.timestamp_ns + again * 33_333_333 // times
+                same = replace(item, index=times * index + again, timestamp_ns=at_ns)
+                track = tracker.update(same)
+            if index == 9:
+                tracker._motion._vx, began = 90.0, track.box.center[0]
+        return track.box.center[0] - began
+
+    assert drifted(1) == pytest.approx(90 * 0.3 * (1 - np.exp(-1)), abs=1)
+    assert drifted(3) == pytest.approx(drifted(1), abs=1)
+
+
+def test_a_gap_of_more_than_five_seconds_is_a_loss(make_tracker):
+    tracker = started(make_tracker())
+    for index in range(1, 10):
+        tracker.update(frame(index, (100, 100)))
+    track = tracker.update(frame(210))
+    assert (track.state, kinds(track)) == ("lost", ["lost"])
+    assert {tracker.update(frame(index)).state for index in range(211, 215)} == {"lost"}
+
+
+def test_after_long_blindness_a_middling_score_at_the_old_place_is_not_the_target(make_tracker):
+    tracker = started(make_tracker(reacquire_score=0.7, accept_score=0.2, sure_score=0.75))
+    for index in range(1, 200):
+        track = tracker.update(frame(index, shutter="closed"))
+    assert track.state == "lost"
+    item = frame(200)
+    item.counts[90:110, 90:110] = 120  # between the two scores
+    assert tracker.update(item).state == "lost"
+    assert tracker.update(frame(201, (100, 100))).state == "reacquired"
+
+
+@pytest.mark.parametrize("blind", ["closed", "gap", "long"])
+def test_time_in_which_nobody_could_look_is_no_part_of_a_search(make_tracker, blind):
+    tracker = started(make_tracker(give_up_after_s=1.0))
+    first = 300 if blind == "long" else 61
+    for index in range(1, first if blind != "gap" else 1):
+        tracker.update(frame(index, shutter="closed"))
+    tracks = [tracker.update(frame(index)) for index in range(first, first + 40)]
+    gave_up = [track.frame_index for track in tracks if "gave_up" in kinds(track)]
+    assert gave_up == [first + 31]
+
+
+def test_a_network_that_overflows_costs_one_frame(make_tracker):
+    tracker = started(make_tracker())
+    run = tracker._net.run
+    for index in range(1, 20):
+        if index == 10:
+            tracker._net.run = lambda: (
+                run(),
+                [tracker._net.outputs[name].fill(np.nan) for name in ("score", "size")],
+            )
+        track = tracker.update(frame(index, (100, 100)))
+        tracker._net.run = run
+        assert track.state == ("coasting" if index == 10 else "tracking")
+        assert all(np.isfinite(tuple(track.box)))
+        assert track.score >= 0
+
+
+def test_a_lost_target_stays_lost_while_the_shutter_is_closed(make_tracker):
+    tracker = started(make_tracker())
+    for index in range(1, 10):
+        track = tracker.update(frame(index))
+    assert track.state == "lost"
+    tracks = [tracker.update(frame(index, shutter="closed")) for index in range(10, 30)]
+    tracks += [tracker.update(frame(index)) for index in range(30, 33)]
+    assert {track.state for track in tracks} == {"lost"}
+    assert [kind for track in tracks for kind in kinds(track)] == [
+        "shutter_closed",
+        "shutter_opened",
+    ]
