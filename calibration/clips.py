@@ -38,7 +38,9 @@ def split(
     held: list[ClipRef] = []
     random = np.random.default_rng(seed)
     for group in sorted({clip.group for clip in clips}):
-        members = sorted((clip for clip in clips if clip.group == group), key=lambda c: c.name)
+        members = sorted(
+            (clip for clip in clips if clip.group == group), key=lambda c: (c.name, c.folder)
+        )
         count = min(max(round(share * len(members)), 1), len(members) - 1) if share > 0 else 0
         chosen = set(random.permutation(len(members))[:count].tolist())
         for number, clip in enumerate(members):

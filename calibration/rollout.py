@@ -259,6 +259,8 @@ class _Pass:
     def init(self, number: int, frame: Frame, box: Box) -> None:
         self._last = self._tracker.init(frame, box).box
         self.is_running, self._away, self._started = True, 0, number
+        if self._label(number) is not None:
+            self._labelled = number
 
     def update(self, number: int, frame: Frame) -> None:
         track = self._tracker.update(frame)
@@ -273,7 +275,7 @@ class _Pass:
         Raises:
             TargetError: A chooser found none, or the recording holds no start.
         """
-        if self.is_running or self.footage.truth is not None:
+        if self._last is not None or self.footage.truth is not None:
             return  # labels of which none is usable give no window, which is told of the set
         if self._chooser is not None:
             raise self._chooser.failed()

@@ -165,7 +165,7 @@ class CalibrationSet:
         Raises:
             CalibrationError: `folder` holds something else, or can't be written.
         """
-        folder = Path(os.path.abspath(folder))
+        folder = Path(os.path.realpath(folder))  # a link stays one
         check_target(folder)
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)

@@ -128,15 +128,42 @@ def _footage(args: argparse.Namespace) -> tuple[list[Footage], tuple[ClipRef, ..
 
     plain: list[str] = []
     labelled: dict[ClipRef, Sequence] = {}
+    known: set[tuple[str, str]] = set()
     for text in args.recordings:
         found = _labelled(text)
-        labelled.update(found)
+        for ref, sequence in found.items():
+            clip = _place(sequence), ref.labels
+            if clip not in known:  # else named before, by another folder
+                known.add(clip)
+                labelled[ref] = sequence
         if not found:
             plain.append(text)
     footage = _unlabelled(args, plain)
     used, held_back = split(list(labelled), args.held_back, args.seed)
+    _check_apart(plain, {_place(labelled[ref]) for ref in held_back})
     footage += [_along_labels(labelled[ref], args.frames) for ref in used]
     return footage, held_back
+
+
+def _place(sequence: Sequence) -> str:
+    """Return where the pictures of a labelled recording really lie."""
+    from thermedge.evaluation.sequences import Recording
+
+    assert isinstance(sequence.frames, Recording)  # those of data sets on a disk are
+    return os.path.realpath(sequence.frames.path)
+
+
+def _check_apart(plain: list[str], held_back: set[str]) -> None:
+    """Refuse an unlabelled recording that is held back under its labels."""
+    from thermedge.errors import CalibrationError
+
+    for name in plain:
+        path = name if os.path.exists(name) else name.rpartition("?")[0]
+        if path and os.path.realpath(path) in held_back:
+            raise CalibrationError(
+                f"{name} is one of the labelled recordings, and held back to measure accuracy on.",
+                "Leave it out: its labels say where the target is.",
+            )
 
 
 def _labelled(text: str) -> dict[ClipRef, Sequence]:
@@ -206,16 +233,8 @@ def _plain(args: argparse.Namespace, name: str) -> Footage:
     from thermedge.errors import CalibrationError
     from thermedge.runtime.sources import is_recording, open_source
 
-    scheme = name.partition(":")[0].lower()
-    if scheme == "synthetic":
-        raise CalibrationError(
-            f"{name} is made up: ranges of a made-up scene are not those of a sensor.",
-            "Calibrate with recordings of the camera that will be used.",
-        )
-    if scheme == "v4l2" and args.frames is None:
-        raise CalibrationError(
-            f"{name} is a live camera, which never ends.", "Say how many: --frames 2000"
-        )
+    for camera in _cameras(name):
+        _check_camera(camera, args.frames)
     footage = Footage(name, lambda: open_source(name), max_frames=args.frames)
     if args.labels:
         from thermedge.evaluation.box_files import read_boxes
@@ -235,6 +254,36 @@ def _plain(args: argparse.Namespace, name: str) -> Footage:
             "Give --auto moving, --auto hottest, --init X,Y,W,H or --labels FILE.",
         )
     return footage
+
+
+def _check_camera(name: str, frames: int | None) -> None:
+    """Refuse what is no camera's, and what would never end."""
+    from thermedge.errors import CalibrationError
+
+    scheme = name.partition(":")[0].lower()
+    if scheme == "synthetic":
+        raise CalibrationError(
+            f"{name} is made up: ranges of a made-up scene are not those of a sensor.",
+            "Calibrate with recordings of the camera that will be used.",
+        )
+    if scheme == "v4l2" and frames is None:
+        raise CalibrationError(
+            f"{name} is a live camera, which never ends.", "Say how many: --frames 2000"
+        )
+
+
+def _cameras(name: str) -> tuple[str, ...]:
+    """Return the sources that `name` stands for: a rig's file names two."""
+    from thermedge.runtime.sources.pair import SCHEME
+    from thermedge.toml import loads
+
+    if not name.startswith(SCHEME):
+        return (name,)
+    try:
+        rig = loads(Path(name.removeprefix(SCHEME)).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return (name,)  # opening it tells what is wrong
+    return tuple(str(rig[which]) for which in ("thermal", "visible") if which in rig)
 
 
 def _chooser(how: str) -> Callable[[], Chooser]:

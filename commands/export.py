@@ -230,10 +230,12 @@ def _finish(args: argparse.Namespace, request: Request | None, console: Console)
 
     def finish(draft: Path, manifest: Manifest) -> Manifest:
         if args.half:
+            from thermedge.bundle import Bundle
             from thermedge.export import half
 
             for graph in ("template", "track"):
                 half.write(draft / f"{graph}.onnx", draft / f"{graph}.fp16.onnx")
+            half.check(Bundle(draft, manifest))
         if request is None:
             return manifest
         from thermedge import bundle
@@ -278,10 +280,13 @@ def _show(manifest: Manifest, console: Console) -> None:
 
 
 def _told(spec: Int8Spec) -> str:
+    interval = f"[{spec.lost_low:+.4f}, {spec.lost_high:+.4f}]"
+    if spec.clips < 2:
+        interval = "(one clip: no interval)"
     return (
         f"INT8 ({spec.method} ranges, {spec.layers} layers, {spec.mac_share:.0%} of the work): "
         f"success AUC {spec.success_auc['fp32']:.4f} -> {spec.success_auc['int8']:.4f} over "
-        f"{spec.clips} clips, lost {spec.lost:+.4f} [{spec.lost_low:+.4f}, {spec.lost_high:+.4f}], "
+        f"{spec.clips} clips, lost {spec.lost:+.4f} {interval}, "
         f"{spec.budget:.4f} allowed"
     )
 

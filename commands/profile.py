@@ -118,17 +118,22 @@ def run(args: argparse.Namespace) -> int:
     chosen = [subjects.other(text, base) for text in args.compare] if args.compare else [base]
     console = Console(stderr=True)
     with journal(console):
-        profile = _measured(args, chosen, console)
+        profile, trouble = _measured(args, chosen, console)
     print_profile(profile)
     for path in paths:
         outputs.write(profile, path)
-        console.print(f"wrote {path}", highlight=False, soft_wrap=True)
+        console.print(f"wrote {path}", markup=False, highlight=False, soft_wrap=True)
+    if trouble is not None:
+        raise trouble
     return INTERRUPTED if profile.was_stopped else 0
 
 
-def _measured(args: argparse.Namespace, chosen: list[Subject], console: Console) -> Profile:
-    from thermedge.profiling import conditions
-    from thermedge.profiling.board_watch import told
+def _measured(
+    args: argparse.Namespace, chosen: list[Subject], console: Console
+) -> tuple[Profile, BaseException | None]:
+    """Return what was measured, and what ended the measurements after the runs too early."""
+    from thermedge.errors import ThermedgeError
+    from thermedge.profiling import board_watch, conditions
     from thermedge.profiling.report import Profile
 
     with ExitStack() as opened, console.status("loading") as status:
@@ -141,7 +146,7 @@ def _measured(args: argparse.Namespace, chosen: list[Subject], console: Console)
         watch = opened.enter_context(_watch(args, opened))
         runs, source = _runs(args, ready)
         watch.stop()
-        board = told(watch.moments)
+        board = board_watch.told(watch.moments)
         profile = Profile(
             {
                 "This machine": machine,
@@ -157,9 +162,15 @@ def _measured(args: argparse.Namespace, chosen: list[Subject], console: Console)
             notes=_notes(args, runs, source),
         )
         _add_what_runs_say(args, profile)
+        trouble: BaseException | None = None
         if not profile.was_stopped:  # who presses Ctrl-C does not wait for more measurements
-            _add_more(args, profile, ready, status.update)
-    return profile
+            try:
+                _add_more(args, profile, ready, status.update)
+            except (ThermedgeError, KeyboardInterrupt) as error:  # the runs are not lost for it
+                trouble = error
+                told = error.problem if isinstance(error, ThermedgeError) else "Ctrl-C ended that."
+                profile.notes.append(f"Layers or accuracy are missing. {told}")
+    return profile, trouble
 
 
 def _figures(runs: list[Run], warm_up: int) -> list[Figures]:
@@ -230,8 +241,13 @@ def _add_what_runs_say(args: argparse.Namespace, profile: Profile) -> None:
                 raise
             profile.notes.append(error.problem)
     if args.minutes:
-        rows = profile.runs[0].times.rows()
-        profile.parts = sustained.parts(rows, profile.moments, warm_up=args.warm_up)
+        run = profile.runs[0]
+        profile.parts = sustained.parts(
+            run.times.rows(),
+            profile.moments,
+            warm_up=run.kept_of(args.warm_up),
+            began_s=run.times.began_s if run.times.forgotten else None,
+        )
         if not profile.parts:
             profile.notes.append(
                 "Beginning and end are not told apart: there are too few frames after the "
@@ -291,6 +307,11 @@ def _notes(args: argparse.Namespace, runs: list[Run], source: dict[str, str]) ->
         notes.append(f"The source ended early: {told}.")
     if passes > 1:
         notes.append(f"The source was gone over {passes} times.")
+    if forgotten := runs[0].times.forgotten:
+        notes.append(
+            f"So many frames are not kept: times rest on the newest {frames - forgotten:,} of "
+            f"{frames:,}."
+        )
     if source["camera in the loop"] == "no":
         notes.append("No camera was in the loop: capture is in no figure.")
     return notes

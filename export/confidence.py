@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from thermedge.bundle import Bundle
 from thermedge.errors import DatasetError
 from thermedge.evaluation import datasets, metrics, plan, scores
 from thermedge.evaluation.results import Result
+from thermedge.evaluation.sequences import Recording
 from thermedge.evaluation.sequences import Sequence as Clip
 from thermedge.export import accuracy, model_card
 from thermedge.manifest import ConfidenceSpec
@@ -77,7 +79,8 @@ def read_clips(folders: Sequence[Path]) -> list[Clip]:
     """Read the labelled recordings that a track can start on, of every known layout.
 
     Raises:
-        DatasetError: A folder has no known layout, or there are too few clips.
+        DatasetError: A folder has no known layout, a clip is in two folders, or there are
+            too few.
     """
     clips = [
         clip
@@ -91,7 +94,21 @@ def read_clips(folders: Sequence[Path]) -> list[Clip]:
             "2 or more are needed.",
             "Give more: what is learned on one clip has to be checked on another.",
         )
+    _check_once(clips)
     return clips
+
+
+def _check_once(clips: Sequence[Clip]) -> None:
+    """Refuse a clip that is named twice: it would be checked on itself."""
+    known: set[tuple[str, str]] = set()
+    for clip in clips:
+        assert isinstance(clip.frames, Recording)  # those of data sets on a disk are
+        place = os.path.realpath(clip.frames.path)
+        if (place, clip.digest) in known:
+            raise DatasetError(
+                f"The recording {place} is named twice.", "Name each --confidence FOLDER once."
+            )
+        known.add((place, clip.digest))
 
 
 def fit(
@@ -229,10 +246,11 @@ def probabilities(knots: Knots, score: Floats) -> Floats:
 
 def cross_validated(seen: Seen) -> Floats:
     """Return each frame's probability by knots of clips in other folds than its own."""
-    fold = seen.clip % min(FOLDS, int(seen.clip.max()) + 1)
+    clips, number = np.unique(seen.clip, return_inverse=True)  # some gave no frame to learn from
+    fold = number % min(FOLDS, len(clips))
     found = np.empty_like(seen.score)
-    for number in np.unique(fold):
-        inside = fold == number
+    for which in np.unique(fold):
+        inside = fold == which
         if inside.all():  # only one clip had frames to learn from
             raise DatasetError(
                 "Only one recording has labelled frames with a measured box.",

@@ -71,7 +71,8 @@ def write(folder: Path, fill: Callable[[Path], Manifest], finish: Finish) -> Man
     Raises:
         BundleError: `folder` holds something that is not a bundle, or can't be written.
     """
-    folder = Path(os.path.abspath(folder))  # "." has no name beside which to write
+    # "." has no name beside which to write, and a link is not to be replaced by a folder.
+    folder = Path(os.path.realpath(folder))
     _check_target(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)

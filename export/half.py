@@ -13,6 +13,11 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from thermedge.bundle import Bundle, graph_file
+from thermedge.errors import BackendError, BundleError
+from thermedge.runtime import golden
+from thermedge.runtime.backends import open_backend
+
 # Source: layer-norm and softmax of vision transformers collapse in fp16 on TensorRT 8.5 and
 # 10.3 (NVIDIA/TensorRT issues 2709, 4084, 4723).
 _FLOATING = (
@@ -42,6 +47,33 @@ def write(graph: Path, path: Path) -> None:
     model = _Halved(onnx.load(graph)).model
     onnx.checker.check_model(model, full_check=True)
     path.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def check(whole: Bundle) -> None:
+    """Refuse fp16 graphs that every board would refuse, by the bundle's golden vectors.
+
+    Args:
+        whole: Its folder holds the fp16 graphs too, listed or not.
+
+    Raises:
+        BundleError: An output is too far from the fp32 one.
+    """
+    specs = {"template": whole.manifest.template, "track": whole.manifest.track}
+    engines = {
+        graph: open_backend("ort", whole.folder / graph_file(graph, "fp16"), spec)
+        for graph, spec in specs.items()
+    }
+    try:
+        golden.compare(whole, engines["template"], engines["track"], "fp16")
+    except BackendError as error:
+        _, _, gaps = error.problem.partition(": ")
+        raise BundleError(
+            f"fp16 is not precise enough for {whole.manifest.name}: it changes {gaps}",
+            "Leave --half out, and on boards: thermedge build BUNDLE --precision fp32",
+        ) from error
+    finally:
+        for engine in engines.values():
+            engine.close()
 
 
 class _Halved:

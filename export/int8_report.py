@@ -13,7 +13,7 @@ from thermedge.export import truth
 from thermedge.export.int8 import GRAPHS, Outcome
 from thermedge.export.layers import Layer
 from thermedge.export.truth import Timing
-from thermedge.manifest import Manifest
+from thermedge.manifest import Int8Spec, Manifest
 
 _WORTH = 0.9  # of the fp32 time: less of a gain is within what other work on a machine moves
 
@@ -86,13 +86,19 @@ def _accuracy(outcome: Outcome) -> str:
     return f"""## What it costs in tracking accuracy
 
 Over {spec.clips} labelled recordings that no range was taken from, INT8 loses {spec.lost:+.4f}
-success AUC (95 % interval of the paired difference {spec.lost_low:+.4f} to {spec.lost_high:+.4f});
+success AUC ({_interval(spec)});
 {spec.budget:.4f} was allowed. Ranges come from {spec.calibration_windows} frames, set
 {spec.calibration_sha256[:12]}. Of the ranges that keep within what was allowed, those
 are chosen with which single clips score most like fp32.
 
 {_table(("ranges", "success AUC", ""), rows)}
 """
+
+
+def _interval(spec: Int8Spec) -> str:
+    if spec.clips < 2:
+        return "of one recording alone: how far chance moves it is not known"
+    return f"95 % interval of the paired difference {spec.lost_low:+.4f} to {spec.lost_high:+.4f}"
 
 
 def _engines(

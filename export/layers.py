@@ -8,6 +8,11 @@ from dataclasses import dataclass
 import onnx
 
 _WEIGHTED = ("Conv", "ConvTranspose", "MatMul", "Gemm")
+# What only moves values about.
+_MOVES = (
+    "Concat", "Expand", "Flatten", "Gather", "Identity", "Reshape", "Slice", "Split", "Squeeze",
+    "Transpose", "Unsqueeze",
+)  # fmt: skip
 # Reasons, as a report prints them.
 FIRST = "first layer: sees the raw dynamic range of the sensor, and costs little"
 LAST = "last layer: its steps would be steps of the score or of the box"
@@ -32,9 +37,9 @@ class Layer:
 def layers(model: onnx.ModelProto, *, state: Collection[str] = ()) -> tuple[Layer, ...]:
     """Return the weighted operations of a graph in their order, with what may become INT8.
 
-    Floating point stay: what reads a graph input, what an output is read from without
-    another weighted layer between, what has no constant weight, and what lies on the way
-    from `state` back to a state.
+    Floating point stay: what reads graph inputs, moved about or not, what an output is read
+    from without another weighted layer between, what has no constant weight, and what lies on
+    the way from `state` back to a state.
 
     Args:
         model: Static, as `export.graph.to_onnx` writes it.
@@ -44,6 +49,7 @@ def layers(model: onnx.ModelProto, *, state: Collection[str] = ()) -> tuple[Laye
     constants = {item.name: item for item in graph.initializer}
     weighted = [node for node in graph.node if node.op_type in _WEIGHTED]
     inputs = {item.name for item in graph.input}
+    raw = _moved(graph.node, inputs, constants)
     before = _reaching(graph.node, {name for name in state if name in inputs})
     after = _leading_to(graph.node, {item.name for item in graph.output if item.name in state})
     shapes = _shapes(model)
@@ -54,7 +60,7 @@ def layers(model: onnx.ModelProto, *, state: Collection[str] = ()) -> tuple[Laye
         reason = ""
         if not weight:
             reason = COMPUTED
-        elif node.input[0] in inputs:
+        elif node.input[0] in raw:
             reason = FIRST
         elif output in before and output in after:
             reason = STATE
@@ -74,6 +80,17 @@ def layers(model: onnx.ModelProto, *, state: Collection[str] = ()) -> tuple[Laye
             )
         )
     return tuple(found)
+
+
+def _moved(
+    nodes: Iterable[onnx.NodeProto], names: Collection[str], constants: Collection[str]
+) -> set[str]:
+    """Return all tensors that hold values of `names` and nothing else."""
+    moved = set(names)
+    for node in nodes:
+        if node.op_type in _MOVES and all(n in moved or n in constants for n in node.input if n):
+            moved.update(node.output)
+    return moved
 
 
 def _reaching(nodes: Iterable[onnx.NodeProto], names: set[str]) -> set[str]:

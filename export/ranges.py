@@ -95,10 +95,12 @@ class _Counter:
         self._largest = max(self._largest, largest)
         if self._top > 0:
             self._counts += np.histogram(magnitudes, _BINS, (0.0, self._top))[0]
+        else:
+            self._counts[0] += magnitudes.size  # zeros lie in the first bin, however wide
 
     def _widen(self, largest: float) -> None:
         if self._top == 0.0:
-            self._top = largest
+            self._top = max(largest, _TINY)
             return
         while self._top < largest:
             pairs = self._counts.reshape(-1, 2).sum(axis=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import tempfile
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,7 +19,9 @@ from thermedge.runtime.backends import open_backend
 from thermedge.runtime.backends.ov import shared_core
 
 # Operators of ONNX Runtime's optimised graph that multiply int8 by int8.
-_INTEGER = ("QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger", "QGemm")
+_INTEGER = (
+    "QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger", "MatMulIntegerToFloat", "QGemm",
+)  # fmt: skip
 _LAYERS = ("Conv", "ConvTranspose", "MatMul", "Gemm")
 _ROUNDS = 60
 _WARM_UP = 10
@@ -87,10 +90,18 @@ def _in_ort(path: Path) -> frozenset[str]:
         options.optimized_model_filepath = str(optimised)
         ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         nodes = onnx.load(optimised).graph.node
-    # A fused node is called after the layer with something behind.
-    integer = [node.name for node in nodes if node.op_type in _INTEGER]
     names = [node.name for node in onnx.load(path).graph.node if node.op_type in _LAYERS]
-    return frozenset(n for n in names if any(i == n or i.startswith(f"{n}_") for i in integer))
+    return _origins((node.name for node in nodes if node.op_type in _INTEGER), names)
+
+
+def _origins(fused: Iterable[str], names: Collection[str]) -> frozenset[str]:
+    """Return the layers that fused nodes come from.
+
+    A fused node is called after its layer with something behind. So may another layer be:
+    "head.Conv_2" is no part of "head.Conv". The longest name that fits is meant.
+    """
+    fitting = ([n for n in names if i == n or i.startswith((f"{n}_", f"{n}/"))] for i in fused)
+    return frozenset(max(found, key=len) for found in fitting if found)
 
 
 def _in_openvino(path: Path) -> frozenset[str]:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import statistics
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from thermedge.runtime import board_state
 from thermedge.runtime.board_state import BoardState
 
-_KEPT = 7200  # moments: two hours at one per second
+_KEPT = 7200  # moments: two hours at one per second; of longer runs fewer
 # The rail through which everything flows, by board; of AGX boards their parts. A part that
 # another one contains is left out. Source: INA3221 labels of Nano, TX2, Xavier, Orin, Thor.
 _TOTALS = (
@@ -74,11 +73,10 @@ class BoardWatch:
         self._every_s, self._read = every_s, read
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, name="board", daemon=True)
-        self._moments: deque[Moment] = deque(maxlen=_KEPT)
-        self._first: Moment | None = None
+        self._moments: list[Moment] = []
 
     def __enter__(self) -> BoardWatch:
-        self._first = self.look()
+        self.look()
         self._thread.start()
         return self
 
@@ -94,11 +92,8 @@ class BoardWatch:
 
     @property
     def moments(self) -> list[Moment]:
-        """The first moment and the newest ones, in their order."""
-        newest = list(self._moments)
-        if self._first is not None and newest and newest[0] is not self._first:
-            newest.insert(0, self._first)
-        return newest
+        """Moments of the whole run, in their order; the older, the fewer."""
+        return list(self._moments)
 
     def _run(self) -> None:
         while not self._done.wait(self._every_s):
@@ -107,8 +102,18 @@ class BoardWatch:
     def look(self) -> Moment:
         """Read the sensors now."""
         moment = Moment(time.perf_counter(), self._read())
+        if len(self._moments) >= _KEPT:
+            self._moments = _thinned(self._moments)
         self._moments.append(moment)
         return moment
+
+
+def _thinned(moments: list[Moment]) -> list[Moment]:
+    """Return the first one, and of each two after it the throttled one, else the later."""
+    first, *others = moments
+    pairs = zip(others[::2], others[1::2])  # noqa: B905  an odd one has no partner
+    kept = [max(pair[::-1], key=lambda one: bool(one.state.is_throttled)) for pair in pairs]
+    return [first, *kept, *others[len(others) // 2 * 2 :]]
 
 
 def told(moments: list[Moment]) -> BoardRun:

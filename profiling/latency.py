@@ -26,9 +26,16 @@ _ENOUGH = {50: 1, 90: 10, 95: 20, 99: 100}
 
 
 class FrameTimes:
-    """Times of the newest frames of one run, as they come."""
+    """Times of the newest frames of one run, as they come.
+
+    Attributes:
+        began_s: When the first frame's result was there, kept or not; None before it.
+        forgotten: Frames that were too many to keep: the oldest ones.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self.began_s: float | None = None
+        self.forgotten = 0
         self._clock = clock
         self._blocks: deque[Floats] = deque(maxlen=_BLOCKS)
         self._filled = _BLOCK
@@ -36,16 +43,19 @@ class FrameTimes:
     def add(self, track: Track, *, sinks_ms: float = 0.0) -> None:
         """Note one frame whose result is there now."""
         if self._filled == _BLOCK:
+            self.forgotten += _BLOCK if len(self._blocks) == _BLOCKS else 0
             self._blocks.append(np.empty((_BLOCK, len(COLUMNS))))
             self._filled = 0
         spent = track.stage_ms.get
         stages = [spent(stage, 0.0) for stage in STAGES]
+        end_s = self._clock()
+        self.began_s = end_s if self.began_s is None else self.began_s
         self._blocks[-1][self._filled] = (
             *stages,
             sinks_ms,
             sum(stages) - stages[0],
             np.nan if track.age_ms is None else track.age_ms,
-            self._clock(),
+            end_s,
             track.frame_index,
             track.dropped,
             STATES.index(track.state),
@@ -175,5 +185,7 @@ def _intervals(rows: Floats, steady: NDArray[np.intp]) -> Floats:
 def _slowest(intervals: Floats) -> float:
     seconds = np.floor(np.cumsum(intervals)).astype(int)
     counts = np.bincount(seconds)[:-1] if len(seconds) else np.empty(0)
-    # The first second starts with a result that no interval precedes.
-    return float(counts.min()) if len(counts) > 1 else float("nan")
+    if len(counts) < 2:
+        return float("nan")
+    counts[0] += 1  # the result that it starts with, which no interval precedes
+    return float(counts.min())

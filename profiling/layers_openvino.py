@@ -43,7 +43,7 @@ def measure(graph: Path, feeds: Feeds, *, threads: int, runs: int) -> list[Layer
             name,
             kinds[name],
             statistics.median(spent),
-            sum(macs.get(origin, 0) for origin in _origins(nodes.get(name), name)),
+            _work(nodes.get(name), name, macs),
             _moved(nodes.get(name)),
         )
         for name, spent in times.items()
@@ -64,6 +64,20 @@ def _macs(model: Any) -> dict[str, int]:
                 weights = shapes[1][1:] if kind == "GroupConvolution" else shapes[1]
                 found[op.get_friendly_name()] = convolution_macs(output, weights)
     return found
+
+
+def _work(node: Any, name: str, macs: dict[str, int]) -> int:
+    """Return the multiply-accumulates of one of the engine's layers."""
+    known = sum(macs.get(origin, 0) for origin in _origins(node, name))
+    if known or node is None or _kind(node) != "FullyConnected":
+        return known
+    # A product with a bias bears the name of the addition alone.
+    return product_macs(tuple(node.get_output_shape(0)), tuple(node.get_input_shape(0)))
+
+
+def _kind(node: Any) -> str:
+    told = node.get_rt_info()
+    return str(told["layerType"].astype(str)) if "layerType" in told else ""
 
 
 def _origins(node: Any, name: str) -> set[str]:

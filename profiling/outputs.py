@@ -47,7 +47,7 @@ def _records(profile: Profile) -> Iterator[dict[str, Any]]:
 
 
 def to_csv(profile: Profile) -> str:
-    """Return one row per frame of every run, which `thermedge evaluate --latencies` reads."""
+    """Return one row per frame of every run, which `thermedge evaluate --latency` reads."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     stages = COLUMNS[: COLUMNS.index("end_s")]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from thermedge.errors import DatasetError
 from thermedge.evaluation import plan, scores
 from thermedge.evaluation.datasets.layout import DataSet
 from thermedge.evaluation.metrics import PLAIN, Conventions
@@ -109,11 +110,17 @@ def read(folder: Path) -> DataSet:
     """Read recordings with their truth.
 
     Raises:
-        DatasetError: The folder holds none.
+        DatasetError: The folder holds none, or none whose labels a track can start on.
     """
     from thermedge.evaluation import datasets
 
-    return datasets.read(folder)
+    data = datasets.read(folder)
+    if all(clip.start is None for clip in data.sequences):
+        raise DatasetError(
+            f"No recording in {folder} has a label that a track can start on.",
+            "Label their targets, or leave the folder out: --accuracy takes generated scenes then.",
+        )
+    return data
 
 
 def _clips(data: DataSet | None, rate_hz: float) -> tuple[list[Clip], Conventions]:

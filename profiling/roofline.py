@@ -81,8 +81,9 @@ def measure() -> Machine:
     """
     # The number of threads of a BLAS can only be set before numpy is loaded.
     command = [sys.executable, "-m", __name__]
+    # From "/": Python would import a user's random.py in the present folder for its own.
     done = subprocess.run(
-        command, env=os.environ | _ONE_THREAD, capture_output=True, text=True, check=False
+        command, cwd="/", env=os.environ | _ONE_THREAD, capture_output=True, text=True, check=False
     )
     try:
         macs, *rates = (float(word) for word in done.stdout.split())

@@ -58,7 +58,7 @@ class Run:
         Raises:
             SourceError: The source ended too early.
         """
-        found = figures(self.times.rows(), warm_up=warm_up)
+        found = figures(self.times.rows(), warm_up=self.kept_of(warm_up))
         if found.frames < LEAST_FRAMES:
             raise SourceError(
                 f"{self.name} tracked {found.frames} frames after a warm-up of {warm_up}; "
@@ -67,11 +67,15 @@ class Run:
             )
         return found
 
+    def kept_of(self, warm_up: int) -> int:
+        """Return how many updates of a warm-up are still kept: it is forgotten first."""
+        return max(warm_up - self.times.forgotten, 0)
+
     def update_ms(self, warm_up: int) -> list[float]:
         """Return the time of every update after the warm-up, in their order."""
         rows = self.times.rows()
         updates = rows[are_updates(rows)]
-        found: list[float] = updates[warm_up:, COLUMNS.index("tracker")].tolist()
+        found: list[float] = updates[self.kept_of(warm_up) :, COLUMNS.index("tracker")].tolist()
         return found
 
 

@@ -42,11 +42,16 @@ def measure(subject: Subject) -> Startup:
     Raises:
         BackendError: The process failed.
     """
-    told = (str(subject.folder), subject.backend, subject.precision, str(subject.threads))
-    began_s = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-m", __name__, *told], capture_output=True, text=True, check=False
+    told = (
+        str(subject.folder.absolute()),
+        subject.backend,
+        subject.precision,
+        str(subject.threads),
     )
+    began_s = time.monotonic()
+    # From "/": Python would import a user's random.py in the present folder for its own.
+    command = [sys.executable, "-m", __name__, *told]
+    done = subprocess.run(command, cwd="/", capture_output=True, text=True, check=False)
     try:
         found = json.loads(done.stdout)
     except ValueError as error:

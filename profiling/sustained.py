@@ -15,20 +15,29 @@ from thermedge.profiling.latency import COLUMNS, Figures, Floats, are_warm, figu
 class Part:
     """One part of a run."""
 
-    minute: float  # that it begins at
+    minute: float  # of the run, that it begins at
     figures: Figures
     hottest_c: float | None  # of any sensor
     slowest_mhz: dict[str, float]  # by clock
     is_throttled: bool | None
 
 
-def parts(rows: Floats, moments: Sequence[Moment], *, warm_up: int, count: int = 10) -> list[Part]:
+def parts(
+    rows: Floats,
+    moments: Sequence[Moment],
+    *,
+    warm_up: int,
+    began_s: float | None = None,
+    count: int = 10,
+) -> list[Part]:
     """Return equal parts of the time after the warm-up, in their order.
 
     Args:
         rows: As `FrameTimes.rows` returns them.
         moments: Of the board during the run.
         warm_up: Number of updates.
+        began_s: When the run did, which may be long before the oldest row that was kept; None:
+            with the first row after the warm-up.
         count: Of parts.
 
     Returns:
@@ -39,6 +48,7 @@ def parts(rows: Floats, moments: Sequence[Moment], *, warm_up: int, count: int =
     ends = rows[:, COLUMNS.index("end_s")]
     if len(ends) < count or (np.diff(ends) < 0).any():
         return []
+    began_s = float(ends.min()) if began_s is None else began_s
     edges = np.linspace(ends.min(), np.nextafter(ends.max(), np.inf), count + 1)
     found = []
     for low, high in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
@@ -53,7 +63,7 @@ def parts(rows: Floats, moments: Sequence[Moment], *, warm_up: int, count: int =
         }
         found.append(
             Part(
-                (low - float(edges[0])) / 60,
+                (low - began_s) / 60,
                 figures(inside, warm_up=0),
                 max(heat, default=None),
                 slowest,

@@ -169,3 +169,4 @@ class Stream:
         with self._process.stdout as lines:
             for line in lines:
                 self.newest = parse(line)
+        self.newest = None  # it ended: what it told last is no longer so

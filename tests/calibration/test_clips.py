@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -50,3 +52,8 @@ def test_the_split_goes_by_the_seed_and_not_by_the_order():
 def test_nothing_is_held_back_when_nobody_asks_for_it():
     some = clips({"a": 3})
     assert split(some, 0.0, 1) == (tuple(some), ())
+
+
+def test_the_order_makes_no_difference_to_clips_of_one_name_either():
+    one, two = (replace(clip, folder=folder) for folder in ("/a", "/b") for clip in clips({"g": 1}))
+    assert split([one, two], 0.5, seed=0) == split([two, one], 0.5, seed=0)

@@ -143,6 +143,15 @@ def test_long_after_the_last_label_nothing_is_kept(collector, make_frames, make_
     assert max(frames_of(collector.samples("track"))) == 4 + 30
 
 
+def test_the_label_that_a_track_starts_on_says_for_a_while_where_the_target_is(
+    collector, make_frames, make_footage
+):
+    truth = np.full((60, 4), np.nan)
+    truth[0] = list(box_at(0))
+    collector.roll(make_footage(make_frames(60), truth=truth))
+    assert frames_of(collector.samples("track")) == list(range(1, 31))
+
+
 def test_without_labels_the_box_given_is_followed(collector, make_frames, make_footage):
     tally = collector.roll(make_footage(make_frames(12), init=box_at(0)))
     assert (tally.is_labelled, tally.starts) == (False, 1)
@@ -194,3 +203,19 @@ def test_our_own_recordings_start_where_they_were_started(
     assert frames_of(collector.samples("template"))[0] == 3
     assert frames_of(collector.samples("track")) == list(range(4, 16))
     assert collector.samples("track")[0].origin.strata.depth == "16 bit"
+
+
+def test_a_target_that_was_let_go_calibrates_until_then(collector, shipped, make_frames, tmp_path):
+    sink = RecordingSink(tmp_path, quota=Quota(), source="test:", rate_hz=30.0, is_live=False)
+    with open_tracker(shipped, backend="ort", precision="fp32") as tracker:
+        for number, frame in enumerate(make_frames(16)):
+            track = Track(NO_BOX, 0.0, "idle", number, frame.timestamp_ns, 0, {})
+            if number == 0:
+                track = replace(tracker.init(frame, box_at(0)), start=box_at(0))
+            elif number < 10:
+                track = tracker.update(frame)
+            sink.write(frame, track)
+    sink.close()
+    tally = collector.roll(Footage("run", lambda: ReplaySource(tmp_path), has_orders=True))
+    assert (tally.starts, tally.frames) == (1, 16)
+    assert frames_of(collector.samples("track")) == list(range(1, 10))

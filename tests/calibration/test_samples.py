@@ -175,6 +175,15 @@ def test_an_older_set_is_replaced_whole(made, make_set, saved):
     assert [path.name for path in saved.parent.iterdir()] == ["set"]
 
 
+def test_a_link_to_a_set_stays_a_link(made, make_set, saved, tmp_path):
+    link = tmp_path / "newest"
+    link.symlink_to(saved)
+    other = make_set(seed=8)
+    other.save(link)
+    assert link.is_symlink()
+    assert samples.read(saved).sha256 == other.sha256
+
+
 def test_a_folder_of_something_else_is_left_alone(made, tmp_path):
     (tmp_path / "mine.txt").write_text("keep")
     with pytest.raises(CalibrationError, match="no calibration set"):

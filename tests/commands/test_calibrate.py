@@ -118,6 +118,40 @@ def test_what_can_not_be_is_refused_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_recording_named_twice_is_not_held_back_from_itself(recordings, tmp_path):
+    folder = recordings / "labelled"
+    (tmp_path / "link").symlink_to(folder)
+    again = [folder / "a", folder / "b", folder / "c", f"plain:{tmp_path / 'link'}"]
+    calibrate(f"plain:{folder}", *again, "-o", tmp_path / "set")
+    made = samples.read(tmp_path / "set")
+    used = [use.name.rpartition("/")[2] for use in made.header.recordings]
+    assert sorted([*used, *(held.name for held in made.held_back)]) == ["a", "b", "c"]
+
+
+def test_a_held_back_recording_calibrates_by_no_other_name(recordings, tmp_path, capsys):
+    folder = recordings / "labelled"
+    videos = [f"{folder / name / 'video.mkv'}?rate=9" for name in "abc"]
+    assert calibrate(f"plain:{folder}", *videos, "--auto", "hottest", "-o", tmp_path / "set") == 2
+    told = capsys.readouterr().err
+    assert "video.mkv?rate=9 is one of the labelled recordings, and held back" in told
+    assert not (tmp_path / "set").exists()
+
+
+@pytest.mark.parametrize(
+    ("thermal", "expected"), [("synthetic:", "made up"), ("v4l2:/dev/video0", "never ends")]
+)
+def test_a_rig_is_refused_for_what_its_cameras_are(tmp_path, capsys, thermal, expected):
+    rig = tmp_path / "rig.toml"
+    rig.write_text(
+        f'thermal = "{thermal}"\nvisible = "v4l2:/dev/video1"\nmax_gap_ms = 40.0\n'
+        "homography = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]\n"
+    )
+    assert calibrate(f"pair:{rig}", "--auto", "moving", "-o", tmp_path / "set") == 2
+    told = capsys.readouterr().err
+    assert f"{thermal} is" in told
+    assert expected in told
+
+
 def test_a_place_that_is_taken_is_told_before_anything_is_run(recordings, tmp_path, capsys):
     (tmp_path / "notes.txt").write_text("keep")
     assert calibrate(f"plain:{recordings / 'labelled'}", "-o", tmp_path) == 2

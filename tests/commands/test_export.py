@@ -111,3 +111,8 @@ def test_a_bundle_is_not_replaced_when_more_lies_in_its_folder(refused, tmp_path
     (tmp_path / "mine/manifest.json").write_text((find("default") / "manifest.json").read_text())
     (tmp_path / "mine/thesis.txt").touch()
     assert "thesis.txt" in refused("default", "-o", tmp_path / "mine")
+
+
+def test_half_graphs_that_boards_would_refuse_are_not_written(refused):
+    told = refused("ainet", "--half")
+    assert "fp16 is not precise enough for bundle: it changes keys by" in told

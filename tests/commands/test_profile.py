@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from thermedge.commands import main
+from thermedge.errors import SourceError
 from thermedge.frame import Frame
 from thermedge.profiling.latency import FrameTimes
 from thermedge.runtime.track import Track
@@ -49,6 +50,21 @@ def test_one_run_has_tables_conditions_and_every_report(
     assert lines("r.jsonl")[2]["frames"] == 60 - 1 - 10
     assert len(Path("r.csv").read_text().splitlines()) == 61
     assert not Path("profile.html").exists()
+
+
+def test_a_run_of_which_not_all_frames_are_kept_says_so(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("thermedge.profiling.latency._BLOCK", 4)
+    monkeypatch.setattr("thermedge.profiling.latency._BLOCKS", 10)
+    arguments = ("--backend", "ort", "--no-layers", "--warm-up", 5, "--minutes", 1)
+    assert profile(*arguments, "--max-frames", 58, "--out", "r.jsonl") == 0
+    assert "times rest on the newest 38 of 58" in capsys.readouterr().out
+    (run,) = [line for line in lines("r.jsonl") if line["kind"] == "run"]
+    assert (run["frames"], run["warm_up"]) == (38, None)
+    first, *_ = [line for line in lines("r.jsonl") if line["kind"] == "part"]
+    assert isinstance(first["minute"], float)
+    assert first["minute"] > 0
 
 
 def test_two_engines_are_compared_on_the_same_frames(capsys: pytest.CaptureFixture[str]) -> None:
@@ -202,6 +218,31 @@ def test_ctrl_c_ends_a_run_whose_report_is_still_written(
     (run,) = [line for line in lines("r.jsonl") if line["kind"] == "run"]
     assert run["frames"] == 50 - 1 - 5
     assert "layer" not in {line["kind"] for line in lines("r.jsonl")}
+
+
+@pytest.mark.parametrize(
+    ("trouble", "status", "told"),
+    [
+        (KeyboardInterrupt(), 130, "Ctrl-C ended that."),
+        (SourceError("The clip is broken.", "Mend it."), 2, "The clip is broken."),
+    ],
+)
+def test_trouble_after_the_run_leaves_the_run_in_the_report(
+    trouble: BaseException,
+    status: int,
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fails(*given: object, **options: object) -> None:
+        raise trouble
+
+    monkeypatch.setattr("thermedge.profiling.realtime.measure", fails)
+    arguments = ("--backend", "ort", "--warm-up", 5, "--no-layers", "--accuracy")
+    assert profile(*arguments, "--out", "r.jsonl") == status
+    assert f"Layers or accuracy are missing. {told}" in capsys.readouterr().out
+    (run,) = [line for line in lines("r.jsonl") if line["kind"] == "run"]
+    assert run["frames"] == 60 - 1 - 5
 
 
 def test_ctrl_c_in_the_middle_of_a_comparison_keeps_its_pairs(

@@ -133,6 +133,14 @@ def test_one_clip_alone_can_not_be_checked():
         confidence.cross_validated(seen_of(np.ones(5), np.ones(5, bool), np.ones(5, int)))
 
 
+def test_two_clips_check_each_other_whatever_their_numbers():
+    clip = np.repeat([0, confidence.FOLDS], 50)  # those between had no frame to learn from
+    seen = seen_of(np.tile(np.linspace(0, 1, 50), 2), clip == 0, clip)
+    held_out = confidence.cross_validated(seen)
+    assert (held_out[clip == 0] < 0.05).all()
+    assert (held_out[clip != 0] > 0.95).all()
+
+
 def test_a_data_set_that_is_unlike_the_others_shows_as_a_large_error_of_its_own():
     like = seen_by(lambda score: score)
     group = np.where(like.clip < 4, "a", "b")
@@ -302,6 +310,7 @@ def test_its_tracks_tell_it_in_every_output(made, tmp_path, capsys):
     [
         (["default", "--confidence", "{empty}"], "no known layout"),
         (["default", "--confidence", "{one}"], "1 labelled recordings"),
+        (["default", "--confidence", "{clips}", "--confidence", "{clips}"], "is named twice"),
         (["default", "--confidence", "{clips}", "--half"], "other precisions were asked for"),
         (["default", "--confidence", "{clips}", "--precision", "int8"], "other precisions"),
         (["run/last.safetensors", "--confidence", "{clips}"], "is for a bundle"),

@@ -50,6 +50,17 @@ def test_a_bundle_can_be_extended_in_its_own_place(shipped, tmp_path):
     assert bundle.read(folder).manifest.name == "again"
 
 
+def test_a_link_stays_a_link_and_the_bundle_behind_it_is_replaced(shipped, tmp_path):
+    folder, link = tmp_path / "mine", tmp_path / "current"
+    copies.extend(shipped, folder, "mine", finish=copies.unchanged)
+    link.symlink_to(folder)
+    for name in ("again", "once more"):
+        copies.extend(shipped, link, name, finish=copies.unchanged)
+    assert link.is_symlink()
+    assert bundle.read(folder).manifest.name == "once more"
+    assert {path.name for path in tmp_path.iterdir()} == {"mine", "current"}
+
+
 def test_a_folder_that_is_no_bundle_is_never_overwritten(shipped, tmp_path):
     (tmp_path / "letters").mkdir()
     (tmp_path / "letters" / "a.txt").write_text("dear")

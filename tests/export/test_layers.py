@@ -22,6 +22,12 @@ def test_what_reads_the_window_stays_floating(found):
     assert found[0].floating == FIRST
 
 
+def test_two_windows_that_are_looked_at_together_are_read_in_floating_point_too():
+    # The thermal and the visible window become one batch before the first layer.
+    found = layers.layers(onnx.load(find("ainet") / bundle.TRACK_GRAPH))
+    assert [layer.module for layer in found if layer.floating == FIRST] == ["stem.0.0"]
+
+
 def test_what_the_outputs_are_read_from_stays_floating(found):
     assert reasons(found, "both") == {LAST}
 

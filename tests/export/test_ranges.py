@@ -36,6 +36,18 @@ def test_the_largest_magnitude_of_an_inner_tensor_is_found_whatever_the_order(do
         assert scale(found, "minmax") == pytest.approx(80 / 127)
 
 
+def test_zeros_count_before_there_is_a_range_as_they_do_after(doubled):
+    feeds = [feed(0, 0, 0, 0), feed(1, 2, 3, 4)]
+    first, last = (observe(doubled, ["inner"], order)["inner"] for order in (feeds, feeds[::-1]))
+    np.testing.assert_array_equal(first.counts, last.counts)
+    assert first.counts[0] == 4
+
+
+def test_values_too_small_to_be_told_apart_have_a_scale(doubled):
+    (found,) = observe(doubled, ["inner"], [feed(1e-44, 0, 0, 0)]).values()
+    assert [scale(found, method) > 0 for method in METHODS] == [True] * 3
+
+
 def test_inputs_can_be_observed_too(doubled):
     assert observe(doubled, ["search"], [feed(1, 2, 3, -7)])["search"].largest == 7.0
 

@@ -42,8 +42,24 @@ def test_a_long_run_keeps_its_first_moment(monkeypatch: pytest.MonkeyPatch) -> N
     states = iter([COLD] + [HOT] * 10_000)
     with BoardWatch(every_s=0.001, read=lambda: next(states)) as watch:
         time.sleep(0.1)
-    assert len(watch.moments) == 5
+    assert len(watch.moments) <= 4
     assert watch.moments[0].state is COLD
+
+
+def test_a_long_run_forgets_no_hour_and_no_throttling(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("thermedge.profiling.board_watch._KEPT", 16)
+    clock = iter(range(1000))
+    monkeypatch.setattr("thermedge.profiling.board_watch.time.perf_counter", lambda: next(clock))
+    throttled = replace(HOT, is_throttled=True)
+    states = iter([HOT] * 9 + [throttled] + [HOT] * 490 + [COLD] * 500)
+    watch = BoardWatch(read=lambda: next(states))
+    for _ in range(1000):
+        watch.look()
+    run = told(watch.moments)
+    assert run.samples <= 16
+    assert run.is_throttled
+    assert run.total_w == pytest.approx((25 + 5) / 2, rel=0.2)
+    assert watch.moments[-1].at_s == 999
 
 
 def test_power_is_averaged_over_time_not_over_samples() -> None:

@@ -69,6 +69,11 @@ def test_results_per_second_are_counted_between_results() -> None:
     assert told.dropped == 2
 
 
+def test_a_steady_camera_has_no_slow_second() -> None:
+    told = figures(times(31 * 8, clock=Clock(1 / 8), start=False).rows(), warm_up=0)
+    assert (told.fps, told.slowest_fps) == (8, 8)
+
+
 def test_a_slow_second_is_seen() -> None:
     clock = Clock()
     found = FrameTimes(clock)
@@ -154,6 +159,7 @@ def test_a_run_that_never_ends_keeps_the_newest_frames(monkeypatch: pytest.Monke
     rows = found.rows()
     assert len(rows) == 63 * 8 + 3
     assert rows[-1, COLUMNS.index("frame")] == 64 * 8 + 2
+    assert (found.began_s, found.forgotten) == (pytest.approx(100.01), 8)
 
 
 def test_the_recorded_summary_is_the_summary_and_the_times() -> None:

@@ -42,3 +42,27 @@ def test_layers_that_became_one_keep_the_arithmetic_of_all(graph: Path) -> None:
     assert sum(layer.macs for layer in found) == convolutions + 8 * 16 * 24 * 16
     assert all(layer.ms >= 0 for layer in found)
     assert sum(layer.moved_bytes for layer in found) >= 4 * (4 + 8 + 8) * 16 * 16
+
+
+def test_a_product_with_a_bias_keeps_its_arithmetic(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    weights = [
+        numpy_helper.from_array(random.random(shape, np.float32), name)
+        for name, shape in (("w", (16, 24)), ("b", (24,)))
+    ]
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["a"], name="product"),
+        helper.make_node("Add", ["a", "b"], ["y"], name="bias"),
+    ]
+    made = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 9, 16])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 9, 24])],
+        weights,
+    )
+    path = tmp_path / "g.onnx"
+    opset = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(made, opset_imports=opset, ir_version=9), path)
+    found = measure(path, {"x": np.ones((1, 9, 16), np.float32)}, threads=1, runs=1)
+    assert sum(layer.macs for layer in found) == 9 * 24 * 16

@@ -80,3 +80,12 @@ def test_a_scene_lasts_as_long_at_every_rate() -> None:
 def test_a_folder_without_recordings_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DatasetError):
         realtime.read(tmp_path)
+
+
+def test_recordings_without_a_label_to_start_on_are_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "clip"
+    folder.mkdir()
+    assert cv2.imwrite(str(folder / "00.png"), np.zeros((8, 8), np.uint8))
+    (folder / "groundtruth.txt").write_text("nan,nan,nan,nan\n")
+    with pytest.raises(DatasetError, match="has a label that a track can start on"):
+        realtime.read(tmp_path)

@@ -1,5 +1,6 @@
 import math
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -81,3 +82,11 @@ def test_a_measurement_that_fails_says_how_to_do_without(monkeypatch: pytest.Mon
     with pytest.raises(BackendError) as error:
         roofline.measure()
     assert "--no-layers" in error.value.remedy
+
+
+def test_a_file_of_the_user_is_not_taken_for_a_part_of_python(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "random.py").write_text("raise SystemExit('mine')\n")
+    monkeypatch.chdir(tmp_path)
+    assert roofline.measure().macs_per_s > 0

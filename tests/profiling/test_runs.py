@@ -224,3 +224,14 @@ def test_a_track_without_stages_is_timed_too() -> None:
 
     found = runs.in_turns({"a": Bare("a", [])}, lambda: Clip(40), lambda source: BOX)
     assert found[0].figures(0).stages["tracker"].p50 > 0
+
+
+def test_a_warm_up_that_was_forgotten_is_not_taken_from_the_frames_that_are_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("thermedge.profiling.latency._BLOCK", 8)
+    (run,), _ = turns("a", count=65 * 8)
+    assert run.times.forgotten == 8
+    assert (run.kept_of(5), run.kept_of(20)) == (0, 12)
+    seen = run.figures(5)
+    assert (seen.frames, seen.warm_up, len(run.update_ms(5))) == (64 * 8, None, 64 * 8)

@@ -17,6 +17,15 @@ def test_a_process_of_its_own_tells_its_time_and_memory() -> None:
     assert 20 < found.peak_rss_mib < 4096
 
 
+def test_it_runs_in_any_folder_whatever_lies_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "random.py").write_text("raise SystemExit('mine')\n")
+    (tmp_path / "mine").symlink_to(find("default"))
+    monkeypatch.chdir(tmp_path)
+    assert measure(Subject(Path("mine"), "ort")).backend == "ort"
+
+
 def test_a_process_that_fails_says_why(tmp_path: Path) -> None:
     with pytest.raises(BackendError, match="process of its own") as error:
         measure(Subject(tmp_path, "ort"))

@@ -73,3 +73,8 @@ def test_a_clock_that_steps_backwards_leaves_no_parts() -> None:
 def test_too_few_frames_have_no_parts() -> None:
     assert parts(rows(14), [], warm_up=5) == []
     assert len(parts(rows(15), [], warm_up=5)) == 10
+
+
+def test_a_part_tells_the_minute_of_the_run_though_its_beginning_was_not_kept() -> None:
+    found = parts(rows(241), [], warm_up=0, began_s=1000 - 600, count=4)
+    assert [part.minute for part in found] == pytest.approx([10, 10.5, 11, 11.5])

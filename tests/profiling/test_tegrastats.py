@@ -1,8 +1,12 @@
+import time
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thermedge.profiling.tegrastats import Core, parse
+from thermedge.profiling.tegrastats import Core, Stream, parse
 
 # Lines as boards wrote them; "..." stands where the record itself was shortened.
 NANO = (
@@ -161,3 +165,37 @@ def test_no_line_whatever_is_an_error(line: str) -> None:
 
 def test_a_number_too_long_to_be_one_is_unknown() -> None:
     assert parse(f"RAM {'9' * 5000}/1MB APE 25").clocks_mhz == {"APE": (25.0,)}
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Return a function that puts a shell script on the PATH as tegrastats."""
+
+    def written(script: str) -> None:
+        program = tmp_path / "tegrastats"
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+
+    return written
+
+
+def wait_for(is_so: Callable[[], bool]) -> bool:
+    until = time.monotonic() + 10
+    while not is_so() and time.monotonic() < until:
+        time.sleep(0.01)
+    return is_so()
+
+
+def test_a_stream_tells_what_tegrastats_said_last(install: Callable[[str], None]) -> None:
+    install("echo 'VDD_IN 4000mW/1mW'; echo 'VDD_IN 5000mW/1mW tj@51C'; exec sleep 60")
+    with Stream() as stream:
+        assert wait_for(lambda: stream.state().rails_w == {"VDD_IN": 5.0})
+        assert stream.state().temperatures_c == {"tj": 51.0}
+
+
+def test_a_tegrastats_that_ended_tells_nothing_more(install: Callable[[str], None]) -> None:
+    install("echo 'VDD_IN 4000mW/1mW'; sleep 0.2; exit 1")
+    with Stream() as stream:
+        assert wait_for(lambda: "VDD_IN" in stream.state().rails_w)
+        assert wait_for(lambda: "VDD_IN" not in stream.state().rails_w)
