@@ -37,7 +37,7 @@ JETPACK = {
     "39.2.1": "7.2.1",
 }
 
-_RELEASE_LINE = re.compile(r"#\s*R(\d+)\s*\(release\),\s*REVISION:\s*(\d+(?:\.\d+)*)")
+_RELEASE_LINE = re.compile(r"#\s*R(\d+)\s*\(release\),\s*REVISION:\s*(\d+(?:\.\d+)?)(?![.\d])")
 _BOUND = re.compile(r"(>=|<)(\d+(?:\.\d+){0,2})")
 
 

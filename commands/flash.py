@@ -132,6 +132,7 @@ def run(args: argparse.Namespace) -> int:
         yes_erase=first.yes_erase,
         plan=plan.chosen(plan.make(_wanted(args, board, first)), start=args.start, only=args.only),
     )
+    _refuse_image(args, subject.plan)
     rest = preflight.of_plan(subject, reads_eeprom=args.read_eeprom)
     results += preflight.ignoring(rest, args.ignore)
     if not first.is_executing:
@@ -148,6 +149,12 @@ def _refuse_contradictions(args: argparse.Namespace) -> None:
             "--execute is for what erases nothing: an image, or one step before the flash.",
             "Give --no-flash or --only STEP as well; a board is flashed with --yes-erase DEVICE.",
         )
+    if (args.json or args.print_cmd) and _is_executing(args):
+        raise BoardError(
+            f"{'--json' if args.json else '--print-cmd'} only tells the plan, and "
+            f"{'--execute' if args.execute else '--yes-erase'} carries it out.",
+            "Give one of both.",
+        )
     if args.yes_erase and args.no_flash:
         raise BoardError(
             "--no-flash makes an image and erases nothing, and --yes-erase is given.",
@@ -157,6 +164,19 @@ def _refuse_contradictions(args: argparse.Namespace) -> None:
         raise BoardError(
             "--password-file is given, and nobody whose password it is.", "Add --login NAME."
         )
+
+
+def _refuse_image(args: argparse.Namespace, plan: Plan) -> None:
+    from thermedge.errors import BoardError
+
+    if args.image is None or (args.no_flash and plan.storage.image_board is not None):
+        return
+    raise BoardError(
+        f"--image {args.image} is given, and this plan makes no image of a whole card.",
+        "Leave it out; --no-flash makes one for those boards that start from an SD card alone."
+        if args.no_flash
+        else "Add --no-flash.",
+    )
 
 
 def _is_executing(args: argparse.Namespace) -> bool:
@@ -281,7 +301,9 @@ def _execute(args: argparse.Namespace, subject: Planned, results: list[Result]) 
     if status:
         print("Nothing was written.", file=sys.stderr)
         return status
-    go_on = {step.name: _again(args, plan, "--from", step.name) for step in plan.steps}
+    # Whoever asked for one step alone is never told to erase a board.
+    flag = "--only" if args.only else "--from"
+    go_on = {step.name: _again(args, plan, flag, step.name) for step in plan.steps}
     folder = journal.new_folder(args.logs, args.board)
     talk = cast(IO[str], _Talk())
     with (

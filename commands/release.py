@@ -84,10 +84,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _install(args: argparse.Namespace) -> None:
     import json
-    import shutil
     from dataclasses import asdict
 
-    from thermedge.flashing import release, service
+    from thermedge.flashing import payload, release, service
     from thermedge.flashing.layout import Layout
 
     def tell(step: str) -> None:
@@ -99,7 +98,7 @@ def _install(args: argparse.Namespace) -> None:
 
     done = release.install(args.payload, Layout(), service=service.here(args.soak), tell=tell)
     if args.remove:
-        shutil.rmtree(args.payload)
+        payload.remove(args.payload)
     if args.json:
         print(json.dumps(asdict(done)))
         return

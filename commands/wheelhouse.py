@@ -46,15 +46,21 @@ def run(args: argparse.Namespace) -> int:
         )
     if not args.wheel.is_file():
         raise BoardError(f"{args.wheel} is not there.", "Build it: make wheel")
-    found = wheelhouse.gather(
-        args.wheel,
-        args.out,
-        pins=args.pins,
-        minor=int(minor),
-        machine=args.machine,
-        extras=tuple(dict.fromkeys([*wheelhouse.EXTRAS, *(args.extra or [])])),
-        tell=lambda name: print(name, file=sys.stderr),
-    )
+    try:
+        found = wheelhouse.gather(
+            args.wheel,
+            args.out,
+            pins=args.pins,
+            minor=int(minor),
+            machine=args.machine,
+            extras=tuple(dict.fromkeys([*wheelhouse.EXTRAS, *(args.extra or [])])),
+            tell=lambda name: print(name, file=sys.stderr),
+        )
+    except OSError as error:
+        raise BoardError(
+            f"{args.out} can't be made: {error.strerror} ({error.filename}).",
+            "Make room, or name another folder with -o.",
+        ) from error
     size_mb = sum(wheel.path.stat().st_size for wheel in found) / 1e6
     print(f"{args.out}: {len(found)} wheels, {size_mb:.0f} MB")
     return 0

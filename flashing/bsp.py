@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from thermedge.board_configs import l4t
+from thermedge.errors import BoardError
 
 APPLY_BINARIES = "apply_binaries.sh"
 CREATE_USER = "tools/l4t_create_default_user.sh"
@@ -67,8 +68,18 @@ class Bsp:
 
 
 def look(folder: Path) -> Bsp:
-    """Look at a folder; whatever it lacks is None."""
+    """Look at a folder; whatever it lacks is None.
+
+    Raises:
+        BoardError: Whoever asks may not look into it.
+    """
     root = folder.resolve()
+    try:
+        (root / FLASH).stat()
+    except PermissionError as error:
+        raise BoardError(f"{root} can't be read: {error.strerror}.", "Run it with sudo.") from error
+    except OSError:
+        pass  # a check tells what is missing
     rootfs_l4t = _release(root / APPLIED[0])
     own = [*root.glob("nv_tegra/nv_tegra_release"), *root.glob("nv_tegra/*/nv_tegra_release")]
     stated = next((one for path in own if (one := _release(path))), None)

@@ -42,6 +42,12 @@ def make(wheelhouse: Path, folder: Path) -> None:
         raise
 
 
+def remove(folder: Path) -> None:
+    """Remove an environment; half of one, after a power cut, is not taken for a whole."""
+    (folder / _COMPLETE).unlink(missing_ok=True)
+    shutil.rmtree(folder)
+
+
 def minor() -> int:
     """Return the minor version of the Python 3 that runs the installation."""
     return sys.version_info.minor
@@ -61,7 +67,13 @@ def _fill(wheelhouse: Path, folder: Path) -> None:
 
 
 def _run(*command: str) -> None:
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    # Neither our own packages nor the board's settings of pip, which may name another place.
+    environment = {
+        key: value
+        for key, value in os.environ.items()
+        if key != "PYTHONPATH" and not key.startswith("PIP_")
+    }
+    environment["PIP_CONFIG_FILE"] = os.devnull
     done = subprocess.run(
         command,
         stdin=subprocess.DEVNULL,

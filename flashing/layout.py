@@ -11,6 +11,7 @@ from thermedge.errors import BoardError
 RELEASE_FILE = "release.json"
 BUNDLE = "bundle"
 WHEELHOUSE = "wheelhouse"
+PARTIAL = ".partial"  # where a copy that broke left half a file; the next one goes on with it
 SYSTEM = "system"  # below it: files for /, under their own paths
 CONFIGURATION = "etc/thermedge/track.conf"
 SERVICE = "thermedge.service"

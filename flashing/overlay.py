@@ -156,6 +156,9 @@ def _write(layout: Layout, request: OverlayRequest) -> None:
         **system_files.of_release(request),
         **system_files.of_first_boot(request, layout.incoming),
     }
+    for unit in (system_files.FIRST_BOOT, system_files.POWER):
+        if unit not in files:  # of another overlay, into the same root file system
+            system_files.remove_unit(layout.root, unit)
     system_files.place(layout.root, files)
     written = [
         *(f"opt/thermedge/incoming/{name}" for name in (RELEASE_FILE, *release.files)),

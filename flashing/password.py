@@ -10,6 +10,7 @@ from pathlib import Path
 from thermedge.errors import BoardError
 from thermedge.files import sync
 
+_MOST_BYTES = 256  # openssl leaves out what comes after, without a word
 LOCKED = "!"  # matches no password; SSH keys still work
 
 
@@ -17,16 +18,21 @@ def read(path: Path) -> str:
     """Return the first line of a password file.
 
     Raises:
-        BoardError: It can't be read, or has none.
+        BoardError: It can't be read, has none, or one that openssl would cut short.
     """
     try:
-        first = path.read_text(encoding="utf-8").partition("\n")[0]
+        # Windows' editors begin a file with a mark, which nobody could type at a login.
+        first = path.read_text(encoding="utf-8-sig").partition("\n")[0]
     except (OSError, UnicodeDecodeError) as error:
         raise BoardError(
             f"{path} can't be read: {error}.", "Write the password into it, in one line."
         ) from error
     if not first:
         raise BoardError(f"{path} has no password in its first line.", "Write it there.")
+    if len(first.encode()) > _MOST_BYTES:
+        raise BoardError(
+            f"The password in {path} is longer than {_MOST_BYTES} bytes.", "Write a shorter one."
+        )
     return first
 
 

@@ -22,7 +22,14 @@ from typing import TYPE_CHECKING, Any
 from thermedge.errors import BoardError
 from thermedge.files import replacing, sha256_of, sync
 from thermedge.flashing import system_files, wheels
-from thermedge.flashing.layout import BUNDLE, RELEASE_FILE, SYSTEM, WHEELHOUSE, check_version
+from thermedge.flashing.layout import (
+    BUNDLE,
+    PARTIAL,
+    RELEASE_FILE,
+    SYSTEM,
+    WHEELHOUSE,
+    check_version,
+)
 
 if TYPE_CHECKING:
     from thermedge.flashing.overlay import OverlayRequest
@@ -119,16 +126,24 @@ def verify(folder: Path, release: Release) -> None:
     for name, expected in release.files.items():
         path = folder / name
         try:
-            came = sha256_of(path)
+            found = sha256_of(path)
         except OSError as error:
             raise BoardError(f"{path} can't be read: {error.strerror}.", _AGAIN) from error
-        if came != expected:
+        if found != expected:
             raise BoardError(
-                f"{path} has sha256 {came[:12]}..., and {expected[:12]}... was sent.", _AGAIN
+                f"{path} has sha256 {found[:12]}..., and {expected[:12]}... was sent.", _AGAIN
             )
-    extra = set(_names(folder)) - set(release.files) - {RELEASE_FILE}
+    # Half a file of a payload before stays: rsync removes no folder that it keeps such in.
+    came = {name for name in _names(folder) if PARTIAL not in PurePosixPath(name).parts}
+    extra = came - set(release.files) - {RELEASE_FILE}
     if extra:
         raise BoardError(f"{folder / min(extra)} was not sent.", _AGAIN)
+
+
+def remove(folder: Path) -> None:
+    """Remove a payload; half of one, after a power cut, is none that a boot would install."""
+    (folder / RELEASE_FILE).unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def environment_key(wheelhouse: Path) -> str:

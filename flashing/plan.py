@@ -213,11 +213,14 @@ def make(wanted: Wanted) -> Plan:
 def chosen(plan: Plan, *, start: str | None = None, only: str | None = None) -> Plan:
     """Return a plan of a step and all after it, or of one step alone; of all for neither.
 
+    A plan that begins after apply_binaries goes on from there: that is done, or broke off, and
+    then a check tells.
+
     Raises:
         BoardError: The plan has no such step.
     """
     names, wanted = [step.name for step in plan.steps], only or start
-    if wanted is None:
+    if wanted is None or (start == STEPS[0] and start not in names):
         return plan
     if wanted not in names:
         raise BoardError(
@@ -277,7 +280,7 @@ def _flash(wanted: Wanted, storage: Storage, conf: str) -> Step:
     env, summary = dict(storage.env or {}), "write the board"
     if wanted.is_image_only:
         if storage.image_board is not None:
-            return _image(wanted.image, storage.image_board, storage)
+            return _image(wanted, storage.image_board, storage)
         env |= _eeprom(wanted.board.eeprom, wanted.board.id)
         summary = (
             "make the images in Linux_for_Tegra; --flash-only in place of --no-flash writes them"
@@ -292,13 +295,20 @@ def _flash(wanted: Wanted, storage: Storage, conf: str) -> Step:
     )
 
 
-def _image(image: Path, image_board: str, storage: Storage) -> Step:
+def _image(wanted: Wanted, image_board: str, storage: Storage) -> Step:
+    for flag, value in (("--conf", wanted.conf), ("--root-gib", wanted.root_gib)):
+        if value is not None:
+            raise BoardError(
+                f"NVIDIA's program for images of whole cards knows no {flag} {value}: it chooses "
+                "itself.",
+                f"Leave {flag} out, or flash the board itself.",
+            )
     return Step(
         name="flash",
-        summary=f"make the image of a whole card: {image}",
+        summary=f"make the image of a whole card: {wanted.image}",
         argv=(
             f"./{tools.IMAGE_CREATOR}",
-            *("-o", str(image.absolute()), "-b", image_board, *storage.image_args),
+            *("-o", str(wanted.image.absolute()), "-b", image_board, *storage.image_args),
         ),
     )
 

@@ -15,6 +15,7 @@ from thermedge.flashing import system_files
 from thermedge.flashing.layout import BUNDLE, CONFIGURATION, SYSTEM, Layout
 from thermedge.flashing.payload import Release
 
+_BUILD_S = 5400  # one precision may take half an hour, and a bundle has two
 _SELF_TEST_S = 900  # on a small board, an engine's first start takes minutes
 _WHICH_BOARD = "from thermedge.board_configs.detect import detect; print(*detect().candidates)"
 _HAS_TENSORRT = "import importlib.util, sys; sys.exit(importlib.util.find_spec('tensorrt') is None)"
@@ -76,7 +77,7 @@ def build_engine(release: Release, folder: Path, layout: Layout) -> None:
     if _run(release, layout, python, "-c", _HAS_TENSORRT).returncode:
         return
     program = str(folder / "venv/bin/thermedge")
-    done = _run(release, layout, program, "build", str(folder / BUNDLE))
+    done = _run(release, layout, program, "build", str(folder / BUNDLE), most_s=_BUILD_S)
     if done.returncode:
         problem, remedy = _told(done)
         raise BoardError(f"The engine can't be built: {problem}", remedy)
@@ -102,15 +103,19 @@ def self_test(release: Release, folder: Path, layout: Layout) -> str:
 def _engine(folder: Path) -> list[str]:
     """Return the --backend and --precision that the service will run with."""
     path = folder / SYSTEM / CONFIGURATION
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    flags = []
-    for flag in ("--backend", "--precision"):
-        found = re.search(rf'^TRACK_ARGUMENTS=.*{flag}[= ]([^\s"]+)', text, re.M)
-        flags += [flag, found[1]] if found else []
-    return flags
+    words = system_files.arguments(system_files.read(path)) if path.is_file() else []
+    flags: dict[str, str] = {}
+    for word, after in zip(words, [*words, ""][1:], strict=True):
+        flag, is_joined, value = word.partition("=")
+        if flag in ("--backend", "--precision"):
+            flags[flag] = value if is_joined else after
+    return [word for flag in flags.items() for word in flag]
 
 
-def _run(release: Release, layout: Layout, *command: str) -> subprocess.CompletedProcess[str]:
+def _run(
+    release: Release, layout: Layout, *command: str, most_s: float | None = None
+) -> subprocess.CompletedProcess[str]:
+    most_s = _SELF_TEST_S if most_s is None else most_s
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     environment |= {
         "HOME": str(layout.state),
@@ -125,13 +130,13 @@ def _run(release: Release, layout: Layout, *command: str) -> subprocess.Complete
             cwd=layout.state,
             capture_output=True,
             text=True,
-            timeout=_SELF_TEST_S,
+            timeout=most_s,
             check=False,
             **_as_user(release.user, layout),
         )
     except subprocess.TimeoutExpired as error:
         raise BoardError(
-            f"{Path(command[0]).name} did not end within {_SELF_TEST_S} s.",
+            f"{Path(command[0]).name} did not end within {most_s:g} s.",
             "Look at the board's load and power supply, then run the same command again.",
         ) from error
     except OSError as error:

@@ -11,6 +11,7 @@ there. Everything below a release is written once; only the links change, atomic
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -19,13 +20,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from thermedge.errors import BoardError, ThermedgeError
-from thermedge.files import sync
+from thermedge.files import replacing, sync
 from thermedge.flashing import environment, payload, proof, system_files
 from thermedge.flashing.layout import CONFIGURATION, SYSTEM, WHEELHOUSE, Layout
 from thermedge.flashing.progress import FILE, Progress
 from thermedge.flashing.service import JOURNAL, Systemd
 
 NOT_STARTED = "not started"
+_SWITCHING = ".switching.json"  # what was current and previous; there while a switch runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +62,15 @@ def install(
         BoardError: With the step's own problem and remedy.
     """
     release = payload.read(source)
-    progress = Progress(layout.state / FILE, release.version, tell)
-    try:
-        with _locked(layout), _disk_errors():
-            done = _install(source, release, layout, service, progress)
-    except ThermedgeError as error:
-        progress.failed(error)
-        raise
-    progress.done()
+    with _locked(layout):
+        progress = Progress(layout.state / FILE, release.version, tell)
+        try:
+            with _disk_errors():
+                done = _install(source, release, layout, service, progress)
+        except ThermedgeError as error:
+            progress.failed(error)
+            raise
+        progress.done()
     return done
 
 
@@ -80,8 +83,8 @@ def _install(
 ) -> Installed:
     progress.step("check what was sent")
     payload.verify(source, release)
+    _undo_half_a_switch(layout)
     before = current(layout)
-    is_new = not (layout.releases / release.version).exists()
     try:
         progress.step("make the Python environment")
         packages = _environment(source, release, layout)
@@ -94,13 +97,16 @@ def _install(
         proof.build_engine(release, folder, layout)
         progress.step("self-test")
         line = proof.self_test(release, folder, layout)
-    except ThermedgeError:
-        if is_new:
-            shutil.rmtree(layout.releases / release.version, ignore_errors=True)
+    except BaseException:
+        if release.version not in (before, previous(layout)):
+            _remove(layout.releases / release.version)
         raise
     progress.step("switch")
     try:
         state = _switch(release.version, layout, service)
+        if source.resolve() != layout.incoming.resolve():
+            # Else the next boot would go back to what the system was flashed with.
+            payload.remove(layout.incoming)
     finally:
         _prune(layout)
     return Installed(release.version, before, line, state)
@@ -122,6 +128,9 @@ def switch(version: str, layout: Layout, *, service: Systemd | None) -> str:
             f"Choose one of {', '.join(versions(layout)) or 'none: deploy one'}.",
         )
     with _locked(layout), _disk_errors():
+        _undo_half_a_switch(layout)
+        if version == current(layout):
+            _keep_configuration(layout, layout.releases / version)
         return _switch(version, layout, service)
 
 
@@ -131,13 +140,15 @@ def rollback(layout: Layout, *, service: Systemd | None) -> tuple[str, str]:
     Raises:
         BoardError: There is none.
     """
-    before = _linked(layout.home / "previous")
-    if before is None or before not in versions(layout):
-        raise BoardError(
-            "There is no release to go back to.",
-            "Deploy the one that you want: thermedge deploy HOST --bundle BUNDLE",
-        )
-    return before, switch(before, layout, service=service)
+    with _locked(layout), _disk_errors():
+        _undo_half_a_switch(layout)
+        before = previous(layout)
+        if before is None or before not in versions(layout):
+            raise BoardError(
+                "There is no release to go back to.",
+                "Deploy the one that you want: thermedge deploy HOST --bundle BUNDLE",
+            )
+        return before, _switch(before, layout, service)
 
 
 def versions(layout: Layout) -> list[str]:
@@ -178,7 +189,10 @@ def _place(source: Path, release: payload.Release, layout: Layout, packages: Pat
     folder = layout.releases / release.version
     if folder.is_dir():
         if payload.text(payload.read(folder)) == payload.text(release):
-            # Its configuration may have been edited on the board while it ran.
+            # Its configuration may have been edited on the board while it ran: that counts,
+            # unless the payload brings one.
+            if release.version == current(layout):
+                _keep_configuration(layout, folder)
             system_files.place(folder / SYSTEM, system_files.below(source / SYSTEM))
             return folder
         raise BoardError(
@@ -212,15 +226,17 @@ def _switch(version: str, layout: Layout, service: Systemd | None) -> str:
     ran = service is not None and service.is_active()
     if before is not None and before != version:
         _keep_configuration(layout, layout.releases / before)
+    _note_switch(layout, before, older)
     try:
         problem = _activate(version, layout, service)
     except BaseException:
         _go_back(before, older, layout, service)
         raise
-    if problem is None:
+    if problem is None or not ran or before in (None, version):
+        _forget_switch(layout)
+        if problem is not None:
+            return f"{NOT_STARTED}: {problem}"
         return "no systemd here" if service is None else "running"
-    if not ran or before in (None, version):
-        return f"{NOT_STARTED}: {problem}"
     again = _go_back(before, older, layout, service)
     state = f"{before} runs again" if again is None else f"{before} did not start either: {again}"
     raise BoardError(f"Release {version} did not start: {problem}; {state}.", JOURNAL)
@@ -232,17 +248,39 @@ def _go_back(
     """Make `before` current and `older` previous again; return as `_activate` does."""
     _link(layout.current, before)
     _link(layout.home / "previous", older)
-    return None if before is None else _activate(before, layout, service)
+    problem = None if before is None else _activate(before, layout, service)
+    _forget_switch(layout)
+    return problem
+
+
+def _note_switch(layout: Layout, before: str | None, older: str | None) -> None:
+    with replacing(layout.home / _SWITCHING) as temporary:
+        temporary.write_text(json.dumps([before, older]), encoding="utf-8")
+
+
+def _forget_switch(layout: Layout) -> None:
+    (layout.home / _SWITCHING).unlink(missing_ok=True)
+
+
+def _undo_half_a_switch(layout: Layout) -> None:
+    """Give the running release its files back when a power cut left the next one's there.
+
+    Else they would be taken for its own, and kept with it.
+    """
+    try:
+        before, older = json.loads((layout.home / _SWITCHING).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return
+    if before is not None and before == current(layout):
+        _put_files(layout, layout.releases / before)
+        _link(layout.home / "previous", older)
+    _forget_switch(layout)
 
 
 def _activate(version: str, layout: Layout, service: Systemd | None) -> str | None:
     """Make `version` current; return what kept its service from running, or None."""
-    before, folder = current(layout), layout.releases / version
-    contents = system_files.below(folder / SYSTEM)
-    if system_files.POWER not in contents:
-        system_files.remove_unit(layout.root, system_files.POWER)
-    system_files.place(layout.root, contents)
-    system_files.enable(layout.root, contents)
+    before = current(layout)
+    _put_files(layout, layout.releases / version)
     if before is not None and before != version:
         _link(layout.home / "previous", before)
     _link(layout.current, version)
@@ -252,12 +290,19 @@ def _activate(version: str, layout: Layout, service: Systemd | None) -> str | No
     return service.restart()
 
 
+def _put_files(layout: Layout, folder: Path) -> None:
+    contents = system_files.below(folder / SYSTEM)
+    if system_files.POWER not in contents:
+        system_files.remove_unit(layout.root, system_files.POWER)
+    system_files.place(layout.root, contents)
+    system_files.enable(layout.root, contents)
+
+
 def _keep_configuration(layout: Layout, folder: Path) -> None:
     """Let the outgoing release keep the configuration it ran with, edited or not."""
     path = layout.root / CONFIGURATION
     if path.is_file():
-        text = path.read_text(encoding="utf-8")
-        system_files.place(folder / SYSTEM, {CONFIGURATION: text})
+        system_files.place(folder / SYSTEM, {CONFIGURATION: system_files.read(path)})
 
 
 def _take_configuration(layout: Layout, system: Path) -> None:
@@ -271,20 +316,29 @@ def _take_configuration(layout: Layout, system: Path) -> None:
             "Give it: thermedge deploy ... --arguments "
             "'v4l2:auto --control /run/thermedge/control.sock'",
         )
-    system_files.place(system, {CONFIGURATION: path.read_text(encoding="utf-8")})
+    system_files.place(system, {CONFIGURATION: system_files.read(path)})
 
 
 def _prune(layout: Layout) -> None:
     """Remove all releases but the running one and the one before, and unused packages."""
     kept = {current(layout), previous(layout)}
-    for version in versions(layout):
-        if version not in kept:
-            shutil.rmtree(layout.releases / version)
+    for folder in [path for path in layout.releases.iterdir() if path.is_dir()]:
+        if folder.name not in kept:
+            _remove(folder)
     used = {(layout.releases / version / "venv").resolve() for version in versions(layout)}
     if layout.environments.is_dir():
         for folder in layout.environments.iterdir():
             if folder.resolve() not in used:
-                shutil.rmtree(folder)
+                environment.remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a release; half of one, after a power cut, is not taken for a whole."""
+    if folder.is_dir():
+        gone = folder.with_name(f".{folder.name}.gone")
+        shutil.rmtree(gone, ignore_errors=True)
+        folder.rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
 
 
 def _link(link: Path, version: str | None) -> None:
@@ -310,6 +364,7 @@ def _linked(link: Path) -> str | None:
 def _locked(layout: Layout) -> Iterator[None]:
     try:
         layout.home.mkdir(parents=True, exist_ok=True)
+        layout.home.chmod(0o755)
         file = (layout.home / ".lock").open("w")
     except OSError as error:
         raise BoardError(
@@ -323,7 +378,11 @@ def _locked(layout: Layout) -> Iterator[None]:
                 "Another installation runs on this board.",
                 "Wait for its end; /var/lib/thermedge/progress.json tells how far it is.",
             ) from error
-        yield
+        mask = os.umask(0o022)  # the tracker's user reads what is made, whatever root's mask is
+        try:
+            yield
+        finally:
+            os.umask(mask)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from thermedge.errors import BoardError
+from thermedge.flashing.layout import PARTIAL
 
 _STEADY = (
     *("-o", "BatchMode=yes", "-o", "ConnectTimeout=15"),
@@ -21,12 +22,13 @@ _STEADY = (
 )
 _LOST = 255  # what ssh exits with when the connection itself failed
 _RSYNC_IO_S = 60
-# What ssh and rsync say -> what is wrong, and what to do. {host} is the board.
-_KNOWN = (
+# What ssh and rsync say -> what is wrong, and what to do. {host} is the board, {address} is it
+# without the user. A board's own words may hold these too, so they count from ssh alone.
+_CONNECTION = (
     (
         "REMOTE HOST IDENTIFICATION HAS CHANGED",
         "{host} shows another key than before.",
-        "If it was flashed anew: ssh-keygen -R {host}, then ssh {host} once to check the new key.",
+        "If it was flashed anew: ssh-keygen -R {address}, then ssh {host} once to check its key.",
     ),
     (
         "Host key verification failed",
@@ -51,16 +53,23 @@ _KNOWN = (
     (
         "timed out",
         "{host} does not answer.",
-        "Look whether it is on and in this network: ping {host}",
+        "Look whether it is on and in this network: ping {address}",
     ),
-    ("No route to host", "{host} can't be reached.", "Look at the network: ping {host}"),
+    ("No route to host", "{host} can't be reached.", "Look at the network: ping {address}"),
+)
+_THERE = (
     (
         "No space left on device",
         "The disk of {host} ran full.",
         "Make room there, for example: sudo journalctl --vacuum-size=50M; then deploy again.",
     ),
     (
-        "rsync: command not found",
+        "rsync: command not found",  # bash
+        "{host} has no rsync.",
+        "Install it there: sudo apt install rsync",
+    ),
+    (
+        "rsync: not found",  # dash
         "{host} has no rsync.",
         "Install it there: sudo apt install rsync",
     ),
@@ -96,10 +105,17 @@ class Remote:
     sudo_password: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        if not self.host or self.host.startswith("-") or any(c.isspace() for c in self.host):
+        is_strange = any(sign.isspace() for sign in self.host) or "://" in self.host
+        if is_strange or not self.address or "-" in (self.host[0], self.address[0]):
             raise BoardError(
-                f"{self.host!r} is no host.", "Give [user@]address, or a name of ~/.ssh/config."
+                f"{self.host!r} is no host.",
+                "Give [user@]address, or a name of ~/.ssh/config; a port belongs there.",
             )
+
+    @property
+    def address(self) -> str:
+        """The host without its user."""
+        return self.host.rpartition("@")[2]
 
     def run(self, command: Sequence[str], *, text: str = "", root: bool = False) -> str:
         """Run a command there, and return what it printed.
@@ -132,7 +148,8 @@ class Remote:
             ["ssh", *_STEADY, *self.options, "--", self.host, shlex.join(whole)],
             input=text,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             check=False,
         )
 
@@ -147,16 +164,20 @@ class Remote:
             BoardError: The connection or the disk failed. Half a copy stays, for the next try.
         """
         _require("rsync", "rsync")
+        user = self.host.removesuffix(self.address)
+        # Else rsync would take the first colon of an IPv6 address for the end of the host.
+        host = f"{user}[{self.address}]" if ":" in self.address else self.host
         done = subprocess.run(
             [
-                *("rsync", "--recursive", "--checksum", "--delete", "--partial-dir=.partial"),
+                *("rsync", "--recursive", "--checksum", "--delete", f"--partial-dir={PARTIAL}"),
                 *(f"--timeout={_RSYNC_IO_S}", "--chmod=D755,F644", "--compress-level=0"),
                 f"--rsh={shlex.join(['ssh', *_STEADY, *self.options])}",
-                *("--", f"{folder}/", f"{self.host}:{there}/"),
+                *("--", f"{folder}/", f"{host}:{there}/"),
             ],
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             check=False,
         )
         if done.returncode:
@@ -164,21 +185,23 @@ class Remote:
 
     def error(self, done: subprocess.CompletedProcess[str], *, is_copy: bool = False) -> BoardError:
         """Return what a failed command means, with what to do about it."""
-        said = done.stderr
-        for text, problem, remedy in _KNOWN:
+        said, is_ssh = done.stderr, is_copy or done.returncode == _LOST
+        lines = (said.strip() or done.stdout.strip() or f"status {done.returncode}").splitlines()
+        own = next((line[7:] for line in lines if line.startswith("error: ")), None)
+        known = (*(_CONNECTION if is_ssh else ()), *(_THERE if is_ssh or own is None else ()))
+        for text, problem, remedy in known:
             if text in said:
-                return BoardError(problem.format(host=self.host), remedy.format(host=self.host))
-        if is_copy or done.returncode == _LOST:
+                names = {"host": self.host, "address": self.address}
+                return BoardError(problem.format(**names), remedy.format(**names))
+        if is_ssh:
             problem, remedy = _BROKEN
             lines = said.strip().splitlines()
             detail = f" ({lines[0]})" if lines else ""
             return BoardError(problem.format(host=self.host)[:-1] + f"{detail}.", remedy)
-        lines = (said or done.stdout or f"status {done.returncode}").strip().splitlines()
-        problem = next((ln[7:] for ln in lines if ln.startswith("error: ")), lines[-1])
         remedy = next(
             (ln[5:] for ln in lines if ln.startswith("fix: ")), "Look at it there by hand."
         )
-        return BoardError(f"{self.host}: {problem}", remedy)
+        return BoardError(f"{self.host}: {own or lines[-1]}", remedy)
 
 
 def _require(program: str, package: str) -> None:

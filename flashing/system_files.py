@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -27,6 +29,7 @@ _ALWAYS = {
     "thermedge-users.conf": USERS,
 }
 _WANTS = "multi-user.target.wants"
+_AS_IT_IS = "surrogateescape"  # people edit track.conf on the board, with any editor
 
 
 def of_release(request: OverlayRequest) -> dict[str, str]:
@@ -58,11 +61,11 @@ def place(root: Path, contents: Mapping[str, str]) -> list[str]:
     changed = []
     for name, wanted in contents.items():
         path = root / name
-        if path.is_file() and path.read_text(encoding="utf-8") == wanted:
+        if path.is_file() and read(path) == wanted:
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary:
-            temporary.write_text(wanted, encoding="utf-8")
+            temporary.write_text(wanted, encoding="utf-8", errors=_AS_IT_IS)
         path.chmod(0o644)
         changed.append(name)
     return changed
@@ -71,7 +74,27 @@ def place(root: Path, contents: Mapping[str, str]) -> list[str]:
 def below(folder: Path) -> dict[str, str]:
     """Return path -> contents of the files that a release keeps for /."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {p.relative_to(folder).as_posix(): p.read_text(encoding="utf-8") for p in paths}
+    return {p.relative_to(folder).as_posix(): read(p) for p in paths}
+
+
+def read(path: Path) -> str:
+    """Return a file's text; `place` writes the same bytes, in whatever encoding they were."""
+    return path.read_text(encoding="utf-8", errors=_AS_IT_IS)
+
+
+def arguments(text: str) -> list[str]:
+    """Return what the service passes to track-camera, from the text of track.conf.
+
+    Read as systemd does, for people edit it: quotes of both kinds or none, a line that goes on
+    after a backslash, the last of several. See EnvironmentFile in systemd.exec(5).
+    """
+    found = re.findall(r"^[ \t]*TRACK_ARGUMENTS=(.*)", text.replace("\\\n", ""), re.M)
+    value: str = found[-1] if found else ""
+    try:
+        # Once for the file, which makes one value of it, and once for the service's words.
+        return shlex.split(" ".join(shlex.split(value)))
+    except ValueError:  # a quote that nobody closed
+        return value.split()
 
 
 def enable(root: Path, names: Mapping[str, str] | list[str]) -> dict[str, str]:

@@ -52,7 +52,9 @@ def gather(
     Raises:
         BoardError: A package has no pin, or no wheel for that board; `folder` holds something
             else than wheels; thermedge has no such extra.
+        OSError: `folder` can't be written.
     """
+    folder = folder.absolute()
     _check_target(folder)
     _check_extras(wheel, extras)
     versions = _pinned(pins, minor, machine)

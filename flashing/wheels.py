@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,15 +62,22 @@ def check(folder: Path, *, minor: int | None = None, machine: str | None = None)
         machine: The board's, as `uname -m` has it; where it is known.
 
     Raises:
-        BoardError: thermedge or pip is not among the wheels, or one is for another board.
+        BoardError: thermedge or pip is not among the wheels, or one is for another board or
+            not whole.
     """
     here = found(folder)
     for needed in ("thermedge", "pip"):
         count = sum(wheel.name == needed for wheel in here)
         if count != 1:
             raise BoardError(f"{folder} holds {count} wheels of {needed}; one is needed.", _MAKE)
-    if minor is None or machine is None:
-        return
+    if minor is not None and machine is not None:
+        _check_fit(here, minor, machine)
+    for wheel in here:
+        if not zipfile.is_zipfile(wheel.path):
+            raise BoardError(f"{wheel.path} is no whole wheel.", _MAKE)
+
+
+def _check_fit(here: list[Wheel], minor: int, machine: str) -> None:
     strange = [wheel for wheel in here if not wheel.fits(minor, machine)]
     if strange:
         raise BoardError(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from thermedge.errors import ThermedgeError
 from thermedge.flashing import bsp as tools
-from thermedge.flashing import overlay, power, wheels
+from thermedge.flashing import overlay, password, power, wheels
 from thermedge.flashing.checks.finding import Finding, Planned, error, warning
 
 _VARIANTS = re.compile(r"-(super|nvme|maxn)$")
@@ -46,7 +47,7 @@ def contents(subject: Planned) -> Finding | None:
     login = subject.plan.wanted.login
     found = None
     if login is not None and login.password_file is not None:
-        found = _password_file(str(login.password_file), subject)
+        found = _password_file(login.password_file, subject)
     return found or _power_mode(subject)
 
 
@@ -61,15 +62,12 @@ def agreed(subject: Planned) -> Finding | None:
     )
 
 
-def _password_file(path: str, subject: Planned) -> Finding | None:
+def _password_file(path: Path, subject: Planned) -> Finding | None:
     try:
-        with open(path, encoding="utf-8") as file:
-            first = file.readline().rstrip("\n")
-    except (OSError, UnicodeDecodeError) as failed:
-        return error(f"{path} can't be read: {failed}.", "Write the password into it, one line.")
-    if not first:
-        return error(f"{path} has no password in its first line.", "Write it there.")
-    mode = subject.machine.output("stat", "-c", "%a", path) or "600"
+        password.read(path)
+    except ThermedgeError as failed:
+        return error(failed.problem, failed.remedy)
+    mode = subject.machine.output("stat", "-c", "%a", str(path)) or "600"
     if mode[-2:] != "00":
         return error(f"Others can read {path}: its mode is {mode}.", f"chmod 600 {path}")
     return None

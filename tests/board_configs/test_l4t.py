@@ -16,6 +16,7 @@ NUMBERS = st.tuples(*(st.integers(0, 99),) * 3)
         ("# R32 (release), REVISION: 7.6, GCID: 1, BOARD: t210ref", "32.7.6"),
         ("# R38 (release), REVISION: 2.0, GCID: 1\n# KERNEL_VARIANT: oot\n", "38.2.0"),
         ("INSTALL_TYPE=\n# R39 (release), REVISION: 2.1,", "39.2.1"),
+        ("# R36 (release), REVISION: 4.3.1, GCID: 1", None),  # no version of L4T has four numbers
         ("Debian 12", None),
         ("", None),
     ],

@@ -158,6 +158,32 @@ def test_a_tool_that_fails_is_explained_and_the_flash_goes_on_from_there(
     assert names == ["l4t_create_default_user.sh", *["l4t_initrd_flash.sh"] * 2]
 
 
+def test_one_step_that_fails_is_never_gone_on_with_by_erasing_a_board(station, tmp_path, capsys):
+    (station.tree / "rootfs/opt").rmdir()
+    (station.tree / "rootfs/opt").write_text("in the way")
+    argv = ("--login", "tracker", "--only", "overlay", "--execute")
+    assert run(station, *argv) == flash.TOOL_FAILED
+    err = capsys.readouterr().err
+    run(station)
+    for told in (err, capsys.readouterr().err):
+        line = next(line for line in told.splitlines() if line.startswith("Go on with: "))
+        assert line.endswith("--execute --only overlay")
+        assert "--yes-erase" not in line
+    (station.tree / "rootfs/opt").unlink()
+    assert main(shlex.split(line.removeprefix("Go on with: "))[4:]) == 0
+    assert calls(tmp_path) == []
+
+
+def test_drivers_that_broke_off_are_told_by_the_command_to_go_on_with(station, tmp_path, capsys):
+    (station.tree / "rootfs/boot/initrd").unlink()
+    argv = ("--login", "tracker", "--yes-erase", "nvme0n1", "--from", "apply_binaries")
+    assert run(station, *argv) == flash.PREFLIGHT_ERROR
+    err = capsys.readouterr().err
+    assert "apply_binaries.sh broke off: rootfs/boot/initrd is missing" in err
+    assert "fix: Empty rootfs/, unpack it again" in err
+    assert calls(tmp_path) == []
+
+
 @pytest.mark.parametrize("opened", [os.pipe, os.openpty])
 def test_a_flash_that_nobody_listens_to_any_more_comes_to_its_end(
     station, tmp_path, monkeypatch, opened
@@ -222,6 +248,10 @@ def test_thor_must_be_reset_afterwards(tmp_path, monkeypatch, capsys):
         (["--password-file", "pw"], "--login"),
         (["--storage", "emmc"], "'emmc'"),
         (["--from", "user"], "no step 'user'"),
+        (["--print-cmd", "--yes-erase", "nvme0n1"], "--print-cmd only tells the plan"),
+        (["--json", "--only", "overlay", "--execute"], "--json only tells the plan"),
+        (["--image", "out.img"], "--no-flash"),
+        (["--image", "out.img", "--no-flash"], "no image of a whole card"),
     ],
 )
 def test_flags_that_contradict_each_other_are_told(station, capsys, flags, told):

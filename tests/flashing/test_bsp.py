@@ -1,7 +1,10 @@
 """Facts about the folder Linux_for_Tegra."""
 
+import os
+
 import pytest
 
+from thermedge.errors import BoardError
 from thermedge.flashing import bsp
 
 
@@ -60,3 +63,17 @@ def test_other_text_tells_no_size(tmp_path, text):
     (tmp_path / "layout.xml").write_text(text)
     assert bsp.device_bytes(tmp_path / "layout.xml") is None
     assert bsp.device_bytes(tmp_path / "none.xml") is None
+
+
+def test_a_folder_that_nobody_but_root_may_look_into_is_told(fake_bsp):
+    tree = fake_bsp()
+    tree.chmod(0)
+    was = os.geteuid()
+    os.seteuid(was or 65534)
+    try:
+        with pytest.raises(BoardError, match="can't be read: Permission denied") as told:
+            bsp.look(tree)
+    finally:
+        os.seteuid(was)
+        tree.chmod(0o755)
+    assert told.value.remedy == "Run it with sudo."

@@ -65,7 +65,7 @@ def write(tmp_path, write_wheel):
         house = tmp_path / "house"
         house.mkdir()
         write_wheel(house)
-        (house / "pip-26-py3-none-any.whl").touch()
+        write_wheel(house, "pip")
     request = OverlayRequest(
         version="v1",
         board="",

@@ -1,5 +1,6 @@
 import os
 import runpy
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -67,3 +68,28 @@ def test_a_disk_that_fills_meanwhile_is_named(house, tmp_path, monkeypatch):
 
 def test_the_minor_version_is_that_of_this_python():
     assert environment.minor() == sys.version_info.minor
+
+
+def test_half_a_removed_environment_is_made_anew(house, tmp_path, monkeypatch):
+    folder = tmp_path / "made"
+    environment.make(house, folder)
+    (folder / "mark").touch()
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", lambda path: None)  # as if cut off at once
+        environment.remove(folder)
+    environment.make(house, folder)
+    assert not (folder / "mark").exists()
+    environment.remove(folder)
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("where", ["a variable", "a file"])
+def test_settings_of_pip_never_lead_the_packages_elsewhere(house, tmp_path, monkeypatch, where):
+    if where == "a variable":
+        monkeypatch.setenv("PIP_TARGET", str(tmp_path / "elsewhere"))
+    else:
+        (tmp_path / "pip.conf").write_text(f"[install]\ntarget = {tmp_path}/elsewhere\n")
+        monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
+    environment.make(house, tmp_path / "made")
+    assert (tmp_path / "made/bin/track-camera").is_file()
+    assert not (tmp_path / "elsewhere").exists()

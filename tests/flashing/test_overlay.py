@@ -18,7 +18,7 @@ def wanted(tmp_path):
     house = tmp_path / "house"
     house.mkdir()
     TINY["write_wheel"](house)
-    (house / "pip-26-py3-none-any.whl").touch()
+    TINY["write_wheel"](house, "pip")
     return OverlayRequest(
         version="v1",
         board="orin-nano-8gb-devkit-super",
@@ -65,6 +65,13 @@ def test_without_packages_no_first_boot_waits_for_them(root, wanted):
     overlay.apply(root, bare)
     assert not (root / "etc/systemd/system/thermedge-first-boot.service").exists()
     assert any("deploy --wheelhouse" in step for step in overlay.steps(bare))
+
+
+def test_an_overlay_leaves_no_unit_of_the_one_before(root, wanted):
+    overlay.apply(root, wanted)
+    overlay.apply(root, dataclasses.replace(wanted, wheelhouse=None, power_mode=None))
+    units = root / "etc/systemd/system"
+    assert sorted(path.name for path in units.rglob("*.service")) == ["thermedge.service"] * 2
 
 
 def test_the_steps_tell_what_happens(wanted):
@@ -124,7 +131,7 @@ def test_a_system_that_it_does_not_run_on_is_refused(root, wanted, python, probl
 
 
 def test_wheels_for_another_python_are_refused(root, wanted):
-    (wanted.wheelhouse / "numpy-2-cp312-cp312-manylinux_2_28_aarch64.whl").touch()
+    TINY["write_wheel"](wanted.wheelhouse, "numpy", tags="cp312-cp312-manylinux_2_28_aarch64")
     with pytest.raises(BoardError, match=r"Python 3\.10"):
         overlay.apply(root, wanted)
 

@@ -82,3 +82,17 @@ def test_a_file_without_one_is_told(tmp_path, content):
     (tmp_path / "pw").write_bytes(content)
     with pytest.raises(BoardError):
         password.read(tmp_path / "pw")
+
+
+def test_a_password_that_openssl_would_cut_short_is_refused(tmp_path):
+    path = tmp_path / "pw"
+    path.write_text("a" * 256)
+    assert password.read(path) == "a" * 256
+    path.write_text("a" * 255 + "ä")
+    with pytest.raises(BoardError, match="longer than 256 bytes"):
+        password.read(path)
+
+
+def test_the_mark_that_windows_begins_a_file_with_is_no_part_of_a_password(tmp_path):
+    (tmp_path / "pw").write_bytes(b"\xef\xbb\xbfhunter2\r\n")
+    assert password.read(tmp_path / "pw") == "hunter2"

@@ -1,5 +1,6 @@
 import json
 import runpy
+import shutil
 from pathlib import Path
 
 import pytest
@@ -106,3 +107,23 @@ def test_a_damaged_bundle_does_not_travel(request_, tmp_path):
     (request_.bundle / bundles.GOLDEN).write_bytes(b"")
     with pytest.raises(bundles.BundleError):
         payload.write(tmp_path / "p", request_)
+
+
+def test_half_a_file_of_a_payload_before_stops_nothing(written):
+    folder, release = written
+    # rsync keeps it, and the folder that it is in, though this payload has no such file.
+    (folder / "wheelhouse/.partial").mkdir()
+    (folder / "wheelhouse/.partial/numpy-2-py3-none-any.whl").write_bytes(b"half")
+    payload.verify(folder, release)
+
+
+def test_half_a_removed_payload_is_none(written, monkeypatch):
+    folder, _ = written
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", lambda *args, **more: None)  # as if cut off at once
+        payload.remove(folder)
+    assert folder.is_dir()
+    assert not (folder / "release.json").exists()  # what the first boot looks for
+    payload.remove(folder)
+    payload.remove(folder)
+    assert not folder.exists()

@@ -187,3 +187,21 @@ def test_a_host_name_that_no_board_can_have_is_refused(host):
     with pytest.raises(BoardError, match="host name") as told:
         plan.Login(user="tracker", host=host)
     assert "--host-name" in told.value.remedy
+
+
+def test_an_image_of_a_card_refuses_what_its_program_can_not_do(trees):
+    devkit = board_configs.read("orin-nano-8gb-devkit")
+    asked = {"storage": "sd", "is_image_only": True}
+    plan.make(wanted(trees, devkit, "35.6.4", **asked))
+    for flag, option in (("--conf", {"conf": "my-carrier"}), ("--root-gib", {"root_gib": 40})):
+        with pytest.raises(BoardError, match=f"knows no {flag}") as told:
+            plan.make(wanted(trees, devkit, "35.6.4", **asked, **option))
+        assert f"Leave {flag} out" in told.value.remedy
+
+
+def test_going_on_from_drivers_that_are_there_takes_all_that_is_left(trees):
+    made = plan.make(wanted(trees, NANO, "36.5.0"))
+    rest = plan.chosen(made, start="overlay")
+    assert plan.chosen(rest, start="apply_binaries") == rest
+    with pytest.raises(BoardError, match="no step 'apply_binaries'"):
+        plan.chosen(rest, only="apply_binaries")

@@ -46,6 +46,26 @@ def test_the_self_test_runs_with_the_backend_of_the_service_in_the_boards_folder
     assert str(layout.state) in line
 
 
+@pytest.mark.parametrize(
+    ("line", "flags"),
+    [
+        ("TRACK_ARGUMENTS='v4l2:auto --backend trt'", ["--backend", "trt"]),
+        ("TRACK_ARGUMENTS=v4l2:auto --backend  trt", ["--backend", "trt"]),
+        ('TRACK_ARGUMENTS="v4l2:auto \\\n --precision=int8"', ["--precision", "int8"]),
+        ('TRACK_ARGUMENTS="a --backend ort"\nTRACK_ARGUMENTS="a"', []),
+        ("# Stra\udcdfe\n TRACK_ARGUMENTS='a --backend ort'", ["--backend", "ort"]),
+    ],
+)
+def test_the_self_test_reads_an_edited_configuration_as_the_service_does(
+    folder, layout, line, flags
+):
+    conf = folder / "system/etc/thermedge/track.conf"
+    conf.parent.mkdir(parents=True)
+    conf.write_text(line + "\n", errors="surrogateescape")
+    program(folder, "track-camera", 'shift 3; printf "%s\\n" "$@"')
+    assert proof.self_test(release(), folder, layout).split() == flags
+
+
 def test_its_failure_is_told_in_its_own_words(folder, layout):
     program(
         folder, "track-camera", "echo 'self-test failed: Lost.'; echo 'fix: Train.' >&2; exit 1"
@@ -100,3 +120,14 @@ def test_a_user_that_can_not_be_made_is_told(folder, monkeypatch, tmp_path):
     nobody = Release(format=1, version="v", board="", user="te-nobody", environment=None, files={})
     with pytest.raises(BoardError, match="no user te-nobody"):
         proof.make_user(nobody, folder, Layout(Path("/")))
+
+
+def test_an_engine_may_take_longer_than_the_self_test(folder, layout, monkeypatch):
+    monkeypatch.setattr(proof, "_SELF_TEST_S", 0.3)
+    program(folder, "python", "exit 0")
+    program(folder, "thermedge", f"sleep 1; touch {folder}/built")
+    program(folder, "track-camera", "sleep 1")
+    proof.build_engine(release(), folder, layout)
+    assert (folder / "built").exists()
+    with pytest.raises(BoardError, match=r"track-camera did not end within 0\.3 s"):
+        proof.self_test(release(), folder, layout)

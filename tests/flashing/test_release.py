@@ -2,13 +2,14 @@ import json
 import os
 import runpy
 import shutil
+import signal
 import sys
 from pathlib import Path
 
 import pytest
 
 from thermedge.errors import BoardError
-from thermedge.flashing import environment, payload, release
+from thermedge.flashing import environment, payload, proof, release
 from thermedge.flashing.layout import Layout
 from thermedge.flashing.overlay import OverlayRequest
 from thermedge.flashing.service import Systemd
@@ -216,6 +217,18 @@ def test_an_edited_configuration_survives_the_next_release_and_the_way_back(one)
     assert one.configuration() == 'TRACK_ARGUMENTS="v4l2:/dev/video3"'
 
 
+def test_an_edited_configuration_survives_the_release_that_runs_already(one):
+    source = one.payload("two", packages=False, arguments=())
+    release.install(source, one.layout, service=one.systemd)
+    path = one.layout.root / "etc/thermedge/track.conf"
+    edited = '# für Mast 3\nTRACK_ARGUMENTS="v4l2:/dev/video3"\n'.encode("latin-1")
+    path.write_bytes(edited)
+    release.install(source, one.layout, service=one.systemd)
+    assert path.read_bytes() == edited
+    release.switch("two", one.layout, service=one.systemd)
+    assert path.read_bytes() == edited
+
+
 def test_a_power_mode_goes_with_the_release_that_asked_for_it(one):
     power = one.layout.root / "etc/systemd/system/thermedge-power.service"
     one.install("two", packages=False, power_mode="25W")
@@ -251,17 +264,127 @@ def test_the_first_release_must_bring_packages_and_say_what_to_do(board):
 
 
 def test_two_installations_at_once_are_refused(one):
+    (one.layout.state / "progress.json").write_text('{"step": "build the engine"}')
     with release._locked(one.layout), pytest.raises(BoardError, match="Another installation"):
         one.install("two", packages=False)
     with release._locked(one.layout), pytest.raises(BoardError, match="Another installation"):
         release.switch("one", one.layout, service=one.systemd)
+    assert one.progress == {"step": "build the engine"}  # the other one's is what counts
 
 
 def test_a_power_cut_in_the_middle_of_a_copy_leaves_no_release(one):
     (one.layout.releases / ".two.partial/bundle").mkdir(parents=True)
     assert release.versions(one.layout) == ["one"]
+    one.install("three", packages=False)
+    assert sorted(os.listdir(one.layout.releases)) == ["one", "three"]
+
+
+def killed_in_switch(number, call):
+    """Tell whether a process that does `call` got to its n-th rename in a switch, its last."""
+    seen = []
+
+    def hook(event, args):
+        if event == "os.rename" and "/releases/" not in args[0]:
+            seen.append(args)
+            if len(seen) == number:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    child = os.fork()
+    if child == 0:
+        sys.addaudithook(hook)
+        call()
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.parametrize("then", ["rollback", "install"])
+def test_after_a_power_cut_in_a_switch_every_release_has_its_own_files(board, tmp_path, then):
+    names = ("zero", "one", "two", "three")
+    own = {name: f'TRACK_ARGUMENTS="v4l2:/dev/{name}"' for name in names}
+    sources = {
+        name: board.payload(name, packages=name == "zero", arguments=(f"v4l2:/dev/{name}",))
+        for name in names
+    }
+
+    def install(name):
+        release.install(sources[name], board.layout, service=board.systemd)
+
+    def kept(name):
+        path = board.layout.releases / name / "system/etc/thermedge/track.conf"
+        return path.read_text().splitlines()[-1]
+
+    install("zero")
+    install("one")
+    shutil.copytree(board.layout.root, tmp_path / "before", symlinks=True)
+    number = 1
+    while killed_in_switch(number, lambda: install("two")):
+        ran = release.current(board.layout)
+        if then == "rollback":
+            now = release.rollback(board.layout, service=board.systemd)[0]
+            assert now == {"one": "zero", "two": "one"}[ran], number
+        else:
+            now = "three"
+            install(now)
+            assert release.previous(board.layout) == ran
+        assert {name: kept(name) for name in (ran, now)} == {ran: own[ran], now: own[now]}, number
+        assert board.configuration() == own[now]
+        shutil.rmtree(board.layout.root)
+        shutil.copytree(tmp_path / "before", board.layout.root, symlinks=True)
+        number += 1
+    assert number > 4  # the note, the configuration, both links
+
+
+def test_half_a_removed_release_or_environment_is_taken_for_none(one, monkeypatch):
     one.install("two", packages=False)
-    assert release.versions(one.layout) == ["one", "two"]
+    unused = one.layout.environments / "unused"
+    unused.mkdir()
+    (unused / ".complete").touch()
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", lambda folder, **more: None)  # as if cut off at once
+        one.install("three", packages=False)
+    assert release.versions(one.layout) == ["two", "three"]
+    assert not (unused / ".complete").exists()
+    one.install("four", packages=False)
+    assert sorted(os.listdir(one.layout.releases)) == ["four", "three"]
+    assert not unused.exists()
+
+
+@pytest.mark.parametrize("error", [BoardError("No.", "Look."), OSError(28, "No space", "/var")])
+def test_of_a_release_that_was_not_proven_nothing_stays(one, monkeypatch, error):
+    source = one.payload("two", packages=False)
+    # A try before was killed after it had copied the release.
+    packages = (one.layout.current / "venv").resolve()
+    release._place(source, payload.read(source), one.layout, packages)
+
+    def fail(*args):
+        raise error
+
+    monkeypatch.setattr(proof, "make_user", fail)
+    with pytest.raises(BoardError):
+        release.install(source, one.layout, service=one.systemd)
+    assert os.listdir(one.layout.releases) == ["one"]
+
+
+def test_no_boot_goes_back_to_what_the_system_was_flashed_with(board):
+    shutil.copytree(board.payload("flashed"), board.layout.incoming)
+    release.install(board.layout.incoming, board.layout, service=board.systemd)
+    assert board.layout.incoming.exists()  # the first boot's own command removes it
+    board.install("newer")
+    assert not board.layout.incoming.exists()
+
+
+def test_the_trackers_user_can_read_a_release_whatever_roots_mask_is(board):
+    mask = os.umask(0o077)
+    try:
+        board.layout.home.mkdir(parents=True)
+        board.install("one")
+    finally:
+        os.umask(mask)
+    home = board.layout.home
+    for path in (home, home / "releases", *(home / "releases").rglob("*")):
+        assert path.stat().st_mode & 0o004, path
+    assert (board.layout.state / "progress.json").stat().st_mode & 0o004
 
 
 def test_what_is_not_installed_can_not_be_switched_to(one):

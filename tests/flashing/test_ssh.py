@@ -87,6 +87,7 @@ def test_every_failure_has_one_sentence_and_a_remedy(fake, err, problem, remedy)
     [
         ("rsync: write failed: No space left on device (28)", "ran full"),
         ("bash: line 1: rsync: command not found", "has no rsync"),
+        ("sh: 1: rsync: not found", "has no rsync"),
         ("rsync error: error in rsync protocol data stream (code 12)", "broke"),
     ],
 )
@@ -97,7 +98,54 @@ def test_a_copy_that_fails_is_told_alike(fake, tmp_path, err, problem):
     assert arguments(folder, "rsync")[-3:] == ["--", "/payload/", "pole1:there/"]
 
 
-@pytest.mark.parametrize("host", ["", "-oProxyCommand=x", "a b"])
+@pytest.mark.parametrize(
+    ("host", "place"), [("::1", "[::1]:there/"), ("t@fe80::1%eth0", "t@[fe80::1%eth0]:there/")]
+)
+def test_a_copy_goes_to_an_address_of_ipv6_too(fake, host, place):
+    folder = fake()
+    Remote(host).copy(Path("/payload"), "there")
+    assert arguments(folder, "rsync")[-1] == place
+    Remote(host).run(["true"])
+    assert arguments(folder)[-2] == host
+
+
+def test_a_remedy_names_the_address_where_a_user_would_be_wrong(fake):
+    for err in ("IDENTIFICATION HAS CHANGED!", "connect: No route to host", "timed out"):
+        fake(status=255, err=f"REMOTE HOST {err}")
+        with pytest.raises(BoardError) as told:
+            Remote("t@10.0.0.7").run(["true"])
+        assert " 10.0.0.7" in told.value.remedy
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        "Failed to reload daemon: Connection timed out.",
+        "The broker said: Connection refused.",
+        "The board's disk refused: Permission denied (/opt/thermedge).",
+        "No space left on device",
+    ],
+)
+def test_what_a_board_says_is_never_taken_for_a_broken_connection(fake, problem):
+    fake(status=2, err=f"switch\nerror: {problem}\nfix: Do this.")
+    with pytest.raises(BoardError) as told:
+        Remote("pole1").run(["true"])
+    assert (told.value.problem, told.value.remedy) == (f"pole1: {problem}", "Do this.")
+
+
+def test_a_board_that_writes_no_utf_8_or_nothing_has_one_clear_error(fake):
+    folder = fake(status=1)
+    (folder / "err").write_bytes(b"error: Stra\xdfe\nfix: Look.\n")
+    with pytest.raises(BoardError, match="pole1: Stra\ufffde"):
+        Remote("pole1").run(["true"])
+    (folder / "err").write_bytes(b"\n")
+    with pytest.raises(BoardError, match="status 1"):
+        Remote("pole1").run(["true"])
+
+
+@pytest.mark.parametrize(
+    "host", ["", "-oProxyCommand=x", "a b", "t@", "t@-oProxyCommand=x", "ssh://t@a:22"]
+)
 def test_what_is_no_host_never_reaches_ssh(host):
     with pytest.raises(BoardError, match="is no host"):
         Remote(host)

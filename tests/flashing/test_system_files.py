@@ -74,3 +74,28 @@ def test_units_start_at_boot_and_files_of_others_stay(tmp_path):
     link.write_text("somebody's")
     with pytest.raises(BoardError, match="is not a link"):
         system_files.enable(tmp_path, [unit])
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('TRACK_ARGUMENTS="v4l2:auto --auto hottest"', ["v4l2:auto", "--auto", "hottest"]),
+        ("# TRACK_ARGUMENTS=x\n  TRACK_ARGUMENTS='a b'  ", ["a", "b"]),
+        ("TRACK_ARGUMENTS=a  b", ["a", "b"]),
+        ('TRACK_ARGUMENTS="a \\\n b"', ["a", "b"]),
+        ("TRACK_ARGUMENTS=\"a 'b c' d\"", ["a", "b c", "d"]),
+        ("TRACK_ARGUMENTS=a\nTRACK_ARGUMENTS=b", ["b"]),
+        ('TRACK_ARGUMENTS="a b', ['"a', "b"]),
+        ("", []),
+    ],
+)
+def test_the_words_of_a_configuration_are_those_that_systemd_passes_on(text, words):
+    assert system_files.arguments(text) == words
+
+
+def test_a_file_in_another_encoding_is_kept_as_it_is(tmp_path):
+    written = "# für Mast 3\n".encode("latin-1")
+    (tmp_path / "a/etc").mkdir(parents=True)
+    (tmp_path / "a/etc/x.conf").write_bytes(written)
+    assert system_files.place(tmp_path / "b", system_files.below(tmp_path / "a")) == ["etc/x.conf"]
+    assert (tmp_path / "b/etc/x.conf").read_bytes() == written

@@ -113,3 +113,11 @@ def test_missing_pins_are_told(index, tmp_path):
     (tmp_path / "pins.txt").unlink()
     with pytest.raises(BoardError, match="can't be read"):
         gathered(index, tmp_path, 10)
+
+
+def test_the_folder_that_one_stands_in_can_be_a_wheelhouse_too(index, tmp_path, monkeypatch):
+    house = tmp_path / "house"
+    house.mkdir()
+    monkeypatch.chdir(house)
+    wheelhouse.gather(index, Path(), pins=tmp_path / "pins.txt", minor=12, extras=())
+    assert len(list(house.glob("*.whl"))) == 6

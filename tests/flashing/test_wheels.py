@@ -7,6 +7,7 @@ from thermedge.errors import BoardError
 from thermedge.flashing import wheels
 
 TINY = runpy.run_path(str(Path(__file__).with_name("tiny_wheels.py")))
+EMPTY = b"PK\5\6" + bytes(18)  # a zip file without files
 FITS = {
     "numpy-2.2.6-cp310-cp310-manylinux_2_17_aarch64.manylinux2014_aarch64.whl": (True, False),
     "opencv_python_headless-5.0.0-cp37-abi3-manylinux_2_28_aarch64.whl": (True, True),
@@ -21,7 +22,7 @@ FITS = {
 @pytest.fixture
 def house(tmp_path):
     for name in ("thermedge-1-py3-none-any.whl", "pip-26-py3-none-any.whl"):
-        (tmp_path / name).touch()
+        (tmp_path / name).write_bytes(EMPTY)
     return tmp_path
 
 
@@ -46,7 +47,7 @@ def test_a_wheelhouse_without_pip_or_with_two_of_ours_is_refused(house):
 
 
 def test_a_wheel_for_another_board_is_named_with_the_command_that_helps(house):
-    (house / "numpy-2-cp310-cp310-manylinux_2_17_aarch64.whl").touch()
+    (house / "numpy-2-cp310-cp310-manylinux_2_17_aarch64.whl").write_bytes(EMPTY)
     wheels.check(house, minor=10, machine="aarch64")
     with pytest.raises(BoardError, match="numpy-2") as caught:
         wheels.check(house, minor=12, machine="aarch64")
@@ -63,3 +64,9 @@ def test_a_file_that_is_no_wheel_and_a_folder_that_is_missing_are_refused(house)
 
 def test_one_finds_a_package_by_its_name(house):
     assert wheels.one(house, "pip").name == "pip-26-py3-none-any.whl"
+
+
+def test_a_wheel_that_is_not_whole_is_refused_before_it_travels(house):
+    (house / "rich-15.0.0-py3-none-any.whl").write_bytes(b"PK half of it")
+    with pytest.raises(BoardError, match=r"rich-15\.0\.0-py3-none-any\.whl is no whole wheel"):
+        wheels.check(house)

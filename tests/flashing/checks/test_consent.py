@@ -138,3 +138,12 @@ def test_any_other_word_is_none(workstation, given):
     found = consent.agreed(workstation.subject(yes_erase=given))
     assert found.severity == "error"
     assert "--yes-erase nvme0n1" in found.remedy
+
+
+def test_a_password_that_would_be_cut_short_is_told_before_anything_is_written(
+    workstation, password
+):
+    password.write_text("a" * 300)
+    found = consent.contents(workstation.subject(login=login(password)))
+    assert found.severity == "error"
+    assert "longer than 256 bytes" in found.problem
