@@ -27,6 +27,10 @@ def old(tmp_path, export):
     folder = tmp_path / "bundles" / "mine"
     export(folder, "old")
     (folder / "notes.txt").write_text("of the old one")
+    manifest = bundle.read(folder).manifest
+    listed = {**manifest.files, "notes.txt": sha256_of(folder / "notes.txt")}
+    told = bundle.manifest_text(dataclasses.replace(manifest, files=listed))
+    (folder / bundle.MANIFEST).write_text(told)
     return folder
 
 
