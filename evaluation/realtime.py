@@ -145,4 +145,7 @@ def _of_table(lines: list[str]) -> list[float]:
     for number, row in enumerate(table[1:], 1):
         if len(row) < len(table[0]):
             raise ValueError(f"row {number} has {len(row)} cells, expected {len(table[0])}")
+    runs = {row[table[0].index("run")] for row in table[1:]} if "run" in table[0] else set()
+    if len(runs) > 1:
+        raise ValueError(f"it has times of {' and '.join(sorted(runs))}, expected one tracker's")
     return [float(row[place]) for row in table[1:] if event is None or row[event] != "start"]

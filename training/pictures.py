@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from thermedge.errors import RecipeError
+from thermedge.runtime.plain_names import is_plain
 from thermedge.training.pack import Labelled, Picture
 
 if TYPE_CHECKING:
@@ -145,6 +146,11 @@ def _stills_in(folder: Path) -> dict[str, Path]:
 
 
 def _grey_still(path: Path) -> Picture:
+    if not is_plain(path):
+        raise RecipeError(
+            f"{str(path)!r} has a name that is not UTF-8, which OpenCV can't read.",
+            "Rename it, or the folders on the way to it.",
+        )
     read = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     if read is None:
         raise RecipeError(f"{path} is not a readable picture.", "Copy it again.")
@@ -187,10 +193,7 @@ def from_stills(folder: Path) -> Iterator[Labelled]:
     for flight in _flights(folder):
         previous: tuple[int, Picture, list[tuple[str, str, _Xywh]]] | None = None
         for number, still in sorted(flight.items()):
-            read = cv2.imread(str(still.path), cv2.IMREAD_GRAYSCALE)
-            if read is None:
-                raise RecipeError(f"{still.path} is not a readable picture.", "Copy it again.")
-            picture = np.asarray(read, np.uint8)
+            picture = _grey_still(still.path)
             near = previous if previous and number - previous[0] <= 2 else None
             keys = _matched(picture, still.boxes, near)
             named: list[tuple[str, str, _Xywh]] = []

@@ -159,6 +159,10 @@ def test_latencies_are_read_in_any_form_that_a_board_writes(tmp_path: Path, text
         ("0\n0\n", "holds no latency above 0 ms"),
         ("frame,latency_ms\n1,12.5\n2", "row 2 has 1 cells, expected 2"),
         ("frame,ms,event\n0,9,start\n1,12.5,tracked\n2,8\n", "row 3 has 2 cells, expected 3"),
+        (
+            "run,frame,event,update_ms\na fp32,1,tracked,2\nb int8,1,tracked,3\n",
+            "times of a fp32 and b int8, expected one tracker's",
+        ),
     ],
 )
 def test_a_file_without_latencies_is_refused(tmp_path: Path, text: str, complaint: str) -> None:

@@ -1,6 +1,7 @@
 """Facts about reading labelled pictures."""
 
 import csv
+import os
 
 import cv2
 import numpy as np
@@ -193,6 +194,16 @@ def test_a_wrong_table_is_explained(tmp_path, content, problem):
         (tmp_path / "boxes.csv").write_text(content)
     with pytest.raises(RecipeError, match=problem):
         list(from_stills(tmp_path))
+
+
+def test_a_still_whose_name_is_not_utf_8_is_an_error_and_no_crash(tmp_path):
+    folder = tmp_path / os.fsdecode(b"w\xe4rme")
+    (folder / "images").mkdir(parents=True)
+    cv2.imwrite(str(tmp_path / "a_1.png"), np.zeros((32, 32), np.uint8))
+    (tmp_path / "a_1.png").rename(folder / "images" / "a_1.png")
+    (folder / "boxes.csv").write_text("image,category,x,y,w,h\na_1.png,Car,1,2,8,8\n")
+    with pytest.raises(RecipeError, match="has a name that is not UTF-8"):
+        list(from_stills(folder))
 
 
 # --- scenes ---
